@@ -10,11 +10,13 @@ import pytest
 from ape.api import AccountAPI
 from ape.contracts import ContractInstance
 
+from cairn.domain.programs import Program, linear_program_from_aggregate
 from scripts.deploy import Alliance, AllianceSettings, System, deploy_system, launch_alliance
 
 DAY_S = 86_400
 # A CIDv1 in its binary form: raw, sha2-256, some digest.
 SOME_CID = bytes([1, 0x55, 0x12, 0x20]) + bytes(range(32))
+TERMS = ("price", "operator_bps", "holders_bps", "window_s", "lock_wei")
 PRODUCTION = b"production".ljust(32, b"\0")
 
 
@@ -100,3 +102,53 @@ def pass_time(chain) -> Callable[[int], None]:
         chain.mine()
 
     return pass_
+
+
+@pytest.fixture(scope="session")
+def published_program(system, deployer) -> Program:
+    """A linear program of four features and one output, published."""
+    program = linear_program_from_aggregate(
+        aggregate=[30_000, -20_000, 5_000, 70_000, 1_000],
+        centers=[2_000, 5_000, 100_000, 300],
+        shifts=[11, 12, 10, 8],
+        target_center=1_000_000,
+        target_shift=18,
+        lo=[-4_000, 0, 30_000, 0],
+        hi=[8_500, 10_000, 110_000, 100_000],
+        imputed=[2_000, 5_000, 100_000, 300],
+    )
+    for name, arguments in program.publish_calls():
+        getattr(system.program_store, name)(*arguments, sender=deployer)
+    return program
+
+
+@pytest.fixture
+def model_on_sale(system, alliance, timelock, published_program) -> Callable[..., int]:
+    """Create a model whose version 1, the published program, is in production on the terms given."""
+
+    def put_on_sale(**terms: int) -> int:
+        registry = system.model_registry
+        registry.create_model(
+            "air-quality", alliance.share_token, bytes([1]) * 32, SOME_CID, sender=timelock
+        )
+        model_id = registry.n_models()
+        registry.register_version(
+            model_id,
+            published_program.hash,
+            SOME_CID,
+            bytes([2]) * 32,
+            bytes([3]) * 32,
+            SOME_CID,
+            0,
+            0,
+            sender=timelock,
+        )
+        registry.set_alias(model_id, PRODUCTION, 1, sender=timelock)
+        registry.set_terms(
+            model_id,
+            *(terms[name] for name in TERMS),
+            sender=timelock,
+        )
+        return model_id
+
+    return put_on_sale
