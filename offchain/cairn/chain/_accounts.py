@@ -151,8 +151,9 @@ def development_account(index: int, node: Node, network: Network) -> LocalSigner
 def open_account(
     name: str, node: Node, network: Network, *, passphrase_file: Path | None = None
 ) -> LocalSigner:
-    """An account by the name that settings give: an Ape alias, or `dev:<n>`."""
-    kind, _, index = name.partition(":")
-    if kind == "dev" and index.isdigit():
+    """An account by the name that settings give: an Ape alias, or `TEST::<n>`, as Ape calls
+    account number n of the development mnemonic."""
+    kind, _, index = name.partition("::")
+    if kind == "TEST" and index.isdigit():
         return development_account(int(index), node, network)
     return load_account(name, passphrase_file=passphrase_file)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import astuple
 from typing import Any
 
 from eth_utils.crypto import keccak
@@ -62,7 +63,7 @@ class DeviceRegistry(Contract):
 
 class ModelRegistry(Contract):
     NAME = "ModelRegistry"
-    EVENTS = (t.ModelCreated, t.VersionRegistered, t.AliasSet, t.TermsSet)
+    EVENTS = (t.ModelCreated, t.VersionRegistered, t.AliasSet, t.TermsSet, t.SaleEnded)
 
     def model(self, model_id: int) -> t.Model:
         return self._struct(t.Model, "model", model_id)
@@ -73,11 +74,69 @@ class ModelRegistry(Contract):
     def latest_version(self, model_id: int) -> int:
         return int(self.read("latest_version", model_id))
 
+    def n_models(self) -> int:
+        return int(self.read("n_models"))
+
+    def n_terms(self) -> int:
+        return int(self.read("n_terms"))
+
+    def version_at(self, model_id: int, alias: str, timestamp: int) -> int:
+        """The version that an alias pointed at, at a time not after now; 0 for none."""
+        return int(self.read("version_at", model_id, alias.encode().ljust(32, b"\0"), timestamp))
+
     def current_terms(self, model_id: int) -> int:
+        """The id of the terms in force; 0 if the model is not for sale."""
         return int(self.read("current_terms", model_id))
 
     def terms(self, terms_id: int) -> t.Terms:
         return self._struct(t.Terms, "terms", terms_id)
+
+    def create_model(
+        self, name: str, share_token: str, schema_hash: bytes, schema_cid: bytes
+    ) -> Call:
+        return self.call("create_model", name, share_token, schema_hash, schema_cid)
+
+    def register_version(
+        self,
+        model_id: int,
+        program_hash: bytes,
+        program_cid: bytes,
+        parameters_root: bytes,
+        data_root: bytes,
+        card_cid: bytes,
+        parent: int,
+        round_id: int = 0,
+    ) -> Call:
+        return self.call(
+            "register_version",
+            model_id,
+            program_hash,
+            program_cid,
+            parameters_root,
+            data_root,
+            card_cid,
+            parent,
+            round_id,
+        )
+
+    def set_alias(self, model_id: int, alias: str, version: int) -> Call:
+        return self.call("set_alias", model_id, alias.encode().ljust(32, b"\0"), version)
+
+    def set_terms(
+        self,
+        model_id: int,
+        price: int,
+        operator_bps: int,
+        holders_bps: int,
+        window_s: int,
+        lock_wei: int,
+    ) -> Call:
+        return self.call(
+            "set_terms", model_id, price, operator_bps, holders_bps, window_s, lock_wei
+        )
+
+    def end_sale(self, model_id: int) -> Call:
+        return self.call("end_sale", model_id)
 
 
 class ProgramStore(Contract):
@@ -89,6 +148,10 @@ class ProgramStore(Contract):
 
     def is_published(self, program_hash: bytes) -> bool:
         return bool(self.read("is_published", program_hash))
+
+    def n_features(self, program_hash: bytes) -> int:
+        """How many features a published program takes; 0 if it is not published."""
+        return int(self.read("n_features", program_hash))
 
 
 class Evaluator(Contract):
@@ -114,7 +177,41 @@ class StakeLedger(Contract):
         return bool(self.read("is_serving", operator, model_id))
 
     def free_wei(self, operator: str) -> int:
+        """Stake that neither backs a statement nor unbonds."""
         return int(self.read("free_wei", operator))
+
+    def stake_wei(self, operator: str) -> int:
+        return int(self.read("stake_wei", operator))
+
+    def locked_wei(self, operator: str) -> int:
+        return int(self.read("locked_wei", operator))
+
+    def unbonding_wei(self, operator: str) -> int:
+        return int(self.read("unbonding_wei", operator))
+
+    def unbonding_ready_at(self, operator: str) -> int:
+        return int(self.read("unbonding_ready_at", operator))
+
+    def bounty_wei(self, challenger: str) -> int:
+        return int(self.read("bounty_wei", challenger))
+
+    def deposit(self, amount_wei: int) -> Call:
+        return self.call("deposit", value=amount_wei)
+
+    def opt_in(self, model_id: int) -> Call:
+        return self.call("opt_in", model_id)
+
+    def opt_out(self, model_id: int) -> Call:
+        return self.call("opt_out", model_id)
+
+    def begin_unbonding(self, amount_wei: int) -> Call:
+        return self.call("begin_unbonding", amount_wei)
+
+    def withdraw(self) -> Call:
+        return self.call("withdraw")
+
+    def withdraw_bounty(self) -> Call:
+        return self.call("withdraw_bounty")
 
 
 class TrainingRounds(Contract):
@@ -125,6 +222,7 @@ class TrainingRounds(Contract):
         t.AggregatePosted,
         t.RoundFinalized,
         t.RoundCancelled,
+        t.SharesMinted,
     )
 
     def plan(self, round_id: int) -> t.Plan:
@@ -151,13 +249,25 @@ class TrainingRounds(Contract):
     def submit(self, round_id: int, root: bytes, cid: bytes, batch_ids: Sequence[int]) -> Call:
         return self.call("submit", round_id, root, cid, list(batch_ids))
 
-    def aggregate(
-        self, round_id: int, root: bytes, cid: bytes, program_hash: bytes, program_cid: bytes
-    ) -> Call:
-        return self.call("aggregate", round_id, root, cid, program_hash, program_cid)
+    def open(self, plan: t.Plan) -> Call:
+        return self.call("open", astuple(plan))
 
-    def finalize(self, round_id: int, card_cid: bytes) -> Call:
-        return self.call("finalize", round_id, card_cid)
+    def aggregate(
+        self,
+        round_id: int,
+        root: bytes,
+        cid: bytes,
+        program_hash: bytes,
+        program_cid: bytes,
+        card_cid: bytes,
+    ) -> Call:
+        return self.call("aggregate", round_id, root, cid, program_hash, program_cid, card_cid)
+
+    def finalize(self, round_id: int) -> Call:
+        return self.call("finalize", round_id)
+
+    def mint_shares(self, round_id: int, index: int) -> Call:
+        return self.call("mint_shares", round_id, index)
 
     def cancel(self, round_id: int) -> Call:
         return self.call("cancel", round_id)

@@ -31,11 +31,11 @@ class DeployedContract(BaseModel):
 
 
 class DeployedAlliance(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="allow")
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
-    ShareToken: Address
-    Governor: Address
-    Timelock: Address
+    ShareToken: DeployedContract
+    Governor: DeployedContract
+    Timelock: DeployedContract
 
 
 class Deployment(BaseModel):

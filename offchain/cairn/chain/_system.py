@@ -67,10 +67,10 @@ class System:
 
     def share_token(self, alliance: str) -> ShareToken:
         """The shares of an alliance, by its name in the deployment."""
-        return ShareToken(self.node, self.deployment.alliance(alliance).ShareToken)
+        return ShareToken(self.node, self.deployment.alliance(alliance).ShareToken.address)
 
     def governor(self, alliance: str) -> Governor:
-        return Governor(self.node, self.deployment.alliance(alliance).Governor)
+        return Governor(self.node, self.deployment.alliance(alliance).Governor.address)
 
     def timelock(self, alliance: str) -> Timelock:
-        return Timelock(self.node, self.deployment.alliance(alliance).Timelock)
+        return Timelock(self.node, self.deployment.alliance(alliance).Timelock.address)

@@ -110,6 +110,8 @@ class Version:
 class Terms:
     model_id: int
     version: int
+    program_hash: bytes
+    n_features: int
     price: int
     operator_bps: int
     holders_bps: int
@@ -171,7 +173,9 @@ class Aggregate:
     cid: bytes
     program_hash: bytes
     program_cid: bytes
+    card_cid: bytes
     posted_at: int
+    total_weight: int
 
 
 # --- events ----------------------------------------------------------------------------------
@@ -255,6 +259,11 @@ class TermsSet:
 
 
 @dataclass(frozen=True, slots=True)
+class SaleEnded:
+    model_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class ChunkPublished:
     chunk_id: bytes
     kernel: int
@@ -275,7 +284,7 @@ class Predicted:
     terms_id: int
     caller: str
     price: int
-    features_hash: bytes
+    features: bytes
     outputs: bytes
 
 
@@ -398,6 +407,7 @@ class AggregatePosted:
     cid: bytes
     program_hash: bytes
     program_cid: bytes
+    card_cid: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -410,6 +420,13 @@ class RoundFinalized:
 @dataclass(frozen=True, slots=True)
 class RoundCancelled:
     round_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class SharesMinted:
+    round_id: int
+    member: str
+    shares: int
 
 
 @dataclass(frozen=True, slots=True)

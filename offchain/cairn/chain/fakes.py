@@ -464,7 +464,7 @@ class FakeMarket(FakeContract):
     def do_answer(self, sender: str, value: int, request_id: int, outputs: bytes) -> None:
         found = self._at(request_id, t.Status.OPEN, "answer")
         if self.chain.timestamp > found.deadline:
-            raise Reverted("answer: too late")
+            raise Reverted("answer: deadline has passed")
         if found.operator not in (t.ZERO_ADDRESS, sender):
             raise Reverted("answer: meant for another operator")
         terms = self._parts.registry.terms(found.terms_id)
@@ -486,9 +486,10 @@ class FakeMarket(FakeContract):
         found = self._at(request_id, t.Status.ANSWERED, "challenge")
         terms = self._parts.registry.terms(found.terms_id)
         if self.chain.timestamp > found.answered_at + terms.window_s:
-            raise Reverted("challenge: window over")
-        version = self._parts.registry.version(terms.model_id, terms.version)
-        right = self._parts.evaluate(version.program_hash, features)
+            raise Reverted("challenge: window is over")
+        if keccak(features) != found.features_hash:
+            raise Reverted("challenge: other features")
+        right = self._parts.evaluate(terms.program_hash, features)
         if keccak(right) == found.outputs_hash:
             raise Reverted("challenge: the answer is right")
         self._parts.ledger.slash(found.operator, terms.lock_wei, sender)
@@ -500,7 +501,7 @@ class FakeMarket(FakeContract):
             found = self._at(request_id, t.Status.ANSWERED, "settle")
             terms = self._parts.registry.terms(found.terms_id)
             if self.chain.timestamp <= found.answered_at + terms.window_s:
-                raise Reverted("settle: window open")
+                raise Reverted("settle: window is open")
             self._parts.ledger.release(found.operator, terms.lock_wei)
             self.requests[request_id] = replace(found, status=t.Status.SETTLED)
             self.emit(t.Settled(request_id, found.operator))
@@ -544,12 +545,18 @@ class FakeRounds(FakeContract):
         return self.call("submit", round_id, root, cid, weight)
 
     def aggregate(
-        self, round_id: int, root: bytes, cid: bytes, program_hash: bytes, program_cid: bytes
+        self,
+        round_id: int,
+        root: bytes,
+        cid: bytes,
+        program_hash: bytes,
+        program_cid: bytes,
+        card_cid: bytes,
     ) -> Call:
-        return self.call("aggregate", round_id, root, cid, program_hash, program_cid)
+        return self.call("aggregate", round_id, root, cid, program_hash, program_cid, card_cid)
 
-    def finalize(self, round_id: int, card_cid: bytes) -> Call:
-        return self.call("finalize", round_id, card_cid)
+    def finalize(self, round_id: int) -> Call:
+        return self.call("finalize", round_id)
 
     def cancel(self, round_id: int) -> Call:
         return self.call("cancel", round_id)
@@ -590,6 +597,7 @@ class FakeRounds(FakeContract):
         cid: bytes,
         program_hash: bytes,
         program_cid: bytes,
+        card_cid: bytes,
     ) -> None:
         plan = self.plans[round_id]
         if self.phases[round_id] != t.Phase.OPEN:
@@ -601,11 +609,20 @@ class FakeRounds(FakeContract):
         self.phases[round_id] = t.Phase.AGGREGATED
         self.n_aggregates[round_id] = self.n_aggregates.get(round_id, 0) + 1
         self.aggregates[round_id] = t.Aggregate(
-            sender, root, cid, program_hash, program_cid, self.chain.timestamp
+            operator=sender,
+            root=root,
+            cid=cid,
+            program_hash=program_hash,
+            program_cid=program_cid,
+            card_cid=card_cid,
+            posted_at=self.chain.timestamp,
+            total_weight=sum(update.weight for update in self.all_updates[round_id]),
         )
-        self.emit(t.AggregatePosted(round_id, sender, root, cid, program_hash, program_cid))
+        self.emit(
+            t.AggregatePosted(round_id, sender, root, cid, program_hash, program_cid, card_cid)
+        )
 
-    def do_finalize(self, sender: str, value: int, round_id: int, card_cid: bytes) -> None:
+    def do_finalize(self, sender: str, value: int, round_id: int) -> None:
         plan = self.plans[round_id]
         if self.phases[round_id] != t.Phase.AGGREGATED:
             raise Reverted("finalize: not aggregated")

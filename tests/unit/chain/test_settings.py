@@ -27,7 +27,9 @@ def write(path, **changes):
         "chain_id": 4690,
         "commit": "abc",
         "contracts": {"ModelRegistry": {"address": ADDRESS, "block": 7}},
-        "alliances": {"air": {"ShareToken": ADDRESS, "Governor": ADDRESS, "Timelock": ADDRESS}},
+        "alliances": {
+            "air": {name: {"address": ADDRESS} for name in ("ShareToken", "Governor", "Timelock")}
+        },
     }
     path.write_text(json.dumps({**content, **changes}))
     return path
@@ -36,7 +38,7 @@ def write(path, **changes):
 def test_deployment__written_by_the_script__is_read(tmp_path):
     deployment = Deployment.load(write(tmp_path / "dev.json"))
     assert deployment.contract("ModelRegistry").address.lower() == ADDRESS
-    assert deployment.alliance("air").Timelock.lower() == ADDRESS
+    assert deployment.alliance("air").Timelock.address.lower() == ADDRESS
     assert deployment.first_block == 7 and deployment.chain_id == 4690
 
 
@@ -120,7 +122,7 @@ LOCAL = Network(rpc_url="http://127.0.0.1:8545", chain_id=4690)
 
 
 def test_development_account__on_a_local_anvil__is_the_known_one():
-    signer = open_account("dev:0", FakeChain(), LOCAL)
+    signer = open_account("TEST::0", FakeChain(), LOCAL)
     assert signer.address == "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"
 
 
