@@ -1,0 +1,1 @@
+"""Integers, programs, Merkle trees, packets and typed data: pure, with no I/O and no floats."""
