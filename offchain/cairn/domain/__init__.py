@@ -1,0 +1,1 @@
+"""Integers, programs, trees of hashes and content ids: pure, no I/O."""
