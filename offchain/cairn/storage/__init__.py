@@ -20,6 +20,7 @@ from ._errors import (
 )
 from ._ipfs import IpfsStore, IpfsTimeouts
 from ._memory import MemoryStore
+from ._open import open_store
 from ._port import ContentStore, Limits, Progress, Source, Target, file_cid
 
 __all__ = [
@@ -49,4 +50,5 @@ __all__ = [
     "TruncatedBlock",
     "copy",
     "file_cid",
+    "open_store",
 ]
