@@ -1,0 +1,59 @@
+"""Training together: plans, local training, aggregation and its verification.
+
+A member fits the plan's estimator on his own readings and hands in integers; an operator averages
+them exactly; anyone recomputes the result with `verify_round`.
+"""
+
+from cairn.training.aggregation import (
+    Aggregate,
+    IncludedUpdate,
+    Rule,
+    WeightedMean,
+    aggregate_coordinate,
+    aggregate_updates,
+    rule_of,
+    weighted_mean,
+    weighted_mean_coordinate,
+)
+from cairn.training.errors import AggregateError, PlanError, TableError, TrainingError, UpdateError
+from cairn.training.local import Table, predict, train
+from cairn.training.plans import EstimatorPlan, FeaturePlan, Plan, RulePlan, TargetPlan
+from cairn.training.updates import (
+    Update,
+    data_root,
+    decode_integers,
+    encode_integers,
+    integers_root,
+    integers_tree,
+)
+
+__all__ = [
+    "Aggregate",
+    "AggregateError",
+    "EstimatorPlan",
+    "FeaturePlan",
+    "IncludedUpdate",
+    "Plan",
+    "PlanError",
+    "Rule",
+    "RulePlan",
+    "Table",
+    "TableError",
+    "TargetPlan",
+    "TrainingError",
+    "Update",
+    "UpdateError",
+    "WeightedMean",
+    "aggregate_coordinate",
+    "aggregate_updates",
+    "data_root",
+    "decode_integers",
+    "encode_integers",
+    "integers_root",
+    "integers_tree",
+    "predict",
+    "rule_of",
+    "train",
+    "weighted_mean",
+    "weighted_mean_coordinate",
+]
