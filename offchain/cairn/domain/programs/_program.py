@@ -63,7 +63,7 @@ class Program:
 
     @cached_property
     def hash(self) -> bytes:
-        """The 32 bytes that name the program everywhere; they commit to the header and its chunks."""
+        """The 32 bytes that name the program everywhere, and commit to header and chunks."""
         return header_hash(self.header_bytes)
 
     @property
