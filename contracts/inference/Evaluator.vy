@@ -136,7 +136,6 @@ def evaluate(program_hash: bytes32, features: Bytes[4096]) -> Bytes[1024]:
                 return b""
             odd = (lanes & VALUES) | BORROWS
             even = ((lanes >> 32) & VALUES) | BORROWS
-
         # x - centre + 2**32 in each lane: positive, so that no lane borrows from the next.
         odd = unsafe_sub(odd, group[3] & VALUES)
         even = unsafe_sub(even, (group[3] >> 32) & VALUES)

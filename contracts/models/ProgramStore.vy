@@ -24,6 +24,7 @@ LOADER: constant(Bytes[11]) = x"600b380380600b5f395ff3"
 # Code: return 1,600 bytes of this code from the offset that stands after the call's selector.
 # PUSH2 1600 | PUSH1 4, CALLDATALOAD | PUSH0 | CODECOPY | PUSH2 1600 | PUSH0 | RETURN
 READER: constant(Bytes[13]) = x"6106406004355f396106405ff3"
+READER_BYTES: constant(uint256) = 13
 
 MAX_HEADER_BYTES: constant(uint256) = 24512  # 766 words: with the reader, under EIP-170's 24,576
 WORD: constant(uint256) = 32
@@ -67,16 +68,16 @@ def publish_program(header: Bytes[MAX_HEADER_BYTES]) -> bytes32:
     assert len(header) >= 2 * WORD, "store: header too short"
     meta: uint256 = convert(slice(header, 0, WORD), uint256)
     kind: uint256 = (meta >> 216) & 255
-    n_features: uint256 = (meta >> 192) & 65535
+    features: uint256 = (meta >> 192) & 65535
     n_outputs: uint256 = (meta >> 176) & 65535
-    self._check_header(len(header), meta, kind, n_features, n_outputs)
+    self._check_header(len(header), meta, kind, features, n_outputs)
 
     code: Bytes[MAX_HEADER_BYTES + 24] = concat(LOADER, READER, header)
     program_hash: bytes32 = keccak256(code)
     if not self._address_of(program_hash).is_contract:
         holder: address = raw_create(code, salt=empty(bytes32))
         log IProgramStore.ProgramPublished(
-            program_hash=program_hash, kernel=kind, n_features=n_features, n_outputs=n_outputs
+            program_hash=program_hash, kernel=kind, n_features=features, n_outputs=n_outputs
         )
     return program_hash
 
@@ -112,20 +113,33 @@ def is_published(program_hash: bytes32) -> bool:
     return self._address_of(program_hash).is_contract
 
 
+@view
+@external
+def n_features(program_hash: bytes32) -> uint256:
+    """
+    @notice How many features a published program takes; 0 if it is not published.
+    """
+    holder: address = self._address_of(program_hash)
+    if not holder.is_contract:
+        return 0
+    meta: uint256 = convert(slice(holder.code, READER_BYTES, WORD), uint256)
+    return (meta >> 192) & 65535
+
+
 # Internal
 
 
 @pure
 @internal
 def _check_header(
-    length: uint256, meta: uint256, kind: uint256, n_features: uint256, n_outputs: uint256
+    length: uint256, meta: uint256, kind: uint256, features: uint256, n_outputs: uint256
 ):
     mode: uint256 = (meta >> 208) & 255
     assert meta >> 224 == MAGIC, "store: not a cairn program"
     assert mode <= MODE_BOTH, "store: unknown output mode"
-    assert n_features != 0, "store: no features"
+    assert features != 0, "store: no features"
     assert ((meta >> 160) & 65535) * WORD == length, "store: wrong header length"
-    n_groups: uint256 = (n_features + LANES - 1) // LANES
+    n_groups: uint256 = (features + LANES - 1) // LANES
     assert kind == KIND_LINEAR, "store: unknown kind"
     assert length == (2 + GROUP_WORDS * n_groups) * WORD, "store: wrong feature words"
     assert n_outputs == (2 if mode == MODE_BOTH else 1), "store: wrong output count"

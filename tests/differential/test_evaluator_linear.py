@@ -120,7 +120,9 @@ interface Evaluator:
 
 @external
 @view
-def judge(evaluator: address, program_hash: bytes32, features: Bytes[4096], limit: uint256) -> (bool, Bytes[1088]):
+def judge(
+    evaluator: address, program_hash: bytes32, features: Bytes[4096], limit: uint256
+) -> (bool, Bytes[1088]):
     return raw_call(
         evaluator,
         abi_encode(program_hash, features, method_id=method_id("evaluate(bytes32,bytes)")),

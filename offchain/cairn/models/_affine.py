@@ -12,7 +12,7 @@ FloatArray = npt.NDArray[np.float64]
 
 
 class ExportError(CairnError):
-    """An estimator without an integer program; names it, the parameter, the nearest that has one."""
+    """Names the estimator without an integer program, the parameter, the nearest that has one."""
 
 
 @dataclass(frozen=True)
