@@ -33,7 +33,7 @@ def __init__():
 @view
 @external
 @reentrant
-def total(x: uint256[8][16], visits: uint256) -> uint256:
+def total(x: uint256[128], visits: uint256) -> uint256:
     """
     @notice The sum of the leaves' values.
     @param x The inputs' keys, each in the highest 32 bits of its word.
@@ -47,12 +47,12 @@ def total(x: uint256[8][16], visits: uint256) -> uint256:
         page: uint256[2] = PAGES[at % N_PAGES]
         # The top 32 bits of a word are a node's: its input's name, and a threshold that is odd
         # where the input is even. What lies below decides nothing. To the right if greater.
-        first: uint256 = convert(x[(page[0] >> 251) & 15][(page[0] >> 248) & 7] > page[0], uint256)
+        first: uint256 = convert(x[(page[0] >> 248) & 127] > page[0], uint256)
         # From a node to its left child is 32 bits, over three nodes to its right child 96 more.
         node: uint256 = page[0] << unsafe_add(32, unsafe_mul(96, first))
-        second: uint256 = convert(x[(node >> 251) & 15][(node >> 248) & 7] > node, uint256)
+        second: uint256 = convert(x[(node >> 248) & 127] > node, uint256)
         node = node << unsafe_add(32, unsafe_mul(32, second))
-        third: uint256 = convert(x[(node >> 251) & 15][(node >> 248) & 7] > node, uint256)
+        third: uint256 = convert(x[(node >> 248) & 127] > node, uint256)
         exit_: uint256 = unsafe_add(
             unsafe_add(unsafe_mul(128, first), unsafe_mul(64, second)), unsafe_mul(32, third)
         )
@@ -69,7 +69,7 @@ def total(x: uint256[8][16], visits: uint256) -> uint256:
 @view
 @external
 @reentrant
-def totals(x: uint256[8][16], visits: uint256) -> (uint256, uint256):
+def totals(x: uint256[128], visits: uint256) -> (uint256, uint256):
     """
     @notice The sums of the words of the leaves' pages: for several classes in lanes.
     @param x The inputs' keys, each in the highest 32 bits of its word.
@@ -84,12 +84,12 @@ def totals(x: uint256[8][16], visits: uint256) -> (uint256, uint256):
         page: uint256[2] = PAGES[at % N_PAGES]
         # The top 32 bits of a word are a node's: its input's name, and a threshold that is odd
         # where the input is even. What lies below decides nothing. To the right if greater.
-        first: uint256 = convert(x[(page[0] >> 251) & 15][(page[0] >> 248) & 7] > page[0], uint256)
+        first: uint256 = convert(x[(page[0] >> 248) & 127] > page[0], uint256)
         # From a node to its left child is 32 bits, over three nodes to its right child 96 more.
         node: uint256 = page[0] << unsafe_add(32, unsafe_mul(96, first))
-        second: uint256 = convert(x[(node >> 251) & 15][(node >> 248) & 7] > node, uint256)
+        second: uint256 = convert(x[(node >> 248) & 127] > node, uint256)
         node = node << unsafe_add(32, unsafe_mul(32, second))
-        third: uint256 = convert(x[(node >> 251) & 15][(node >> 248) & 7] > node, uint256)
+        third: uint256 = convert(x[(node >> 248) & 127] > node, uint256)
         exit_: uint256 = unsafe_add(
             unsafe_add(unsafe_mul(128, first), unsafe_mul(64, second)), unsafe_mul(32, third)
         )
