@@ -44,13 +44,13 @@ interface DenseChunk:
 
 
 interface NarrowTrees:
-    def total(x: uint256, visits: uint256) -> int256: view
-    def totals(x: uint256, visits: uint256) -> (int256, int256): view
+    def total(x: uint256, deeper: uint256) -> int256: view
+    def totals(x: uint256, deeper: uint256) -> (int256, int256): view
 
 
 interface WideTrees:
-    def total(x: uint256[WIDE], visits: uint256) -> int256: view
-    def totals(x: uint256[WIDE], visits: uint256) -> (int256, int256): view
+    def total(x: uint256[WIDE], deeper: uint256) -> int256: view
+    def totals(x: uint256[WIDE], deeper: uint256) -> (int256, int256): view
 
 
 PROGRAM_STORE: public(immutable(address))
@@ -388,7 +388,7 @@ def evaluate(program_hash: bytes32, features: Bytes[4096]) -> Bytes[1024]:
             for i: uint256 in range(unsafe_mul(n_groups, LANES), bound=WIDE):
                 key: int256 = packed[i // LANES] << unsafe_mul(32, i % LANES)
                 wide[i] = convert(convert(key, bytes32), uint256) & TOP32
-        visits: uint256 = convert((tail[0] >> 128) & MASK16, uint256)
+        deeper: uint256 = convert((tail[0] >> 136) & MASK8, uint256)
         vectors: bool = (tail[0] >> 208) & MASK8 != 0
         low_sums: int256 = 0
         high_sums: int256 = 0
@@ -399,21 +399,21 @@ def evaluate(program_hash: bytes32, features: Bytes[4096]) -> Bytes[1024]:
             if vectors:
                 if size <= WORD:
                     low, high = staticcall NarrowTrees(trees).totals(
-                        narrow, visits, skip_contract_check=True
+                        narrow, deeper, skip_contract_check=True
                     )
                 else:
                     low, high = staticcall WideTrees(trees).totals(
-                        wide, visits, skip_contract_check=True
+                        wide, deeper, skip_contract_check=True
                     )
                 low_sums = unsafe_add(low_sums, low)
                 high_sums = unsafe_add(high_sums, high)
             else:
                 if size <= WORD:
                     low = staticcall NarrowTrees(trees).total(
-                        narrow, visits, skip_contract_check=True
+                        narrow, deeper, skip_contract_check=True
                     )
                 else:
-                    low = staticcall WideTrees(trees).total(wide, visits, skip_contract_check=True)
+                    low = staticcall WideTrees(trees).total(wide, deeper, skip_contract_check=True)
                 table: int256 = tail[unsafe_add(unsafe_add(n_units, 1), i // WORD)]
                 place: uint256 = convert(
                     (table >> unsafe_sub(248, unsafe_mul(8, i % WORD))) & MASK8, uint256

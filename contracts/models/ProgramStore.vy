@@ -259,7 +259,7 @@ def _check_header(
         n_scores = (layer >> 224) & 65535
         assert layer >> 240 == features, "store: wrong trees width"
         assert n_scores != 0 and n_scores <= MAX_CLASSES, "store: wrong class count"
-        assert vectors <= 1 and layer & (2**128 - 1) == 0, "store: reserved trees bits set"
+        assert vectors <= 1 and layer & (2**136 - 1) == 0, "store: reserved trees bits set"
         assert n_chunks != 0 and n_chunks <= MAX_CHUNKS, "store: wrong count of tree chunks"
         classes_at: uint256 = at + 1 + n_scores
         at = classes_at + (n_chunks + WORD - 1) // WORD
