@@ -45,36 +45,48 @@ def main():
 
 def run_lanes(arguments, left_out, env):
     """The first lane says what it says as it says it, the other after it, so that they do not mix."""
-    started, processes, logs = time.monotonic(), {}, {}
+    started, processes = time.monotonic(), {}
     codes, seconds = {}, {}
     try:
         for lane, program in LANES.items():
             words = [*program, *arguments, "--lane", lane, "--left-out", left_out[lane]]
-            logs[lane] = LOGS / f"test-{lane}.log"
-            out = None if lane == "chain" else open(logs[lane], "wb")
-            processes[lane] = subprocess.Popen(
-                [str(word) for word in words],
-                cwd=ROOT,
-                env=env,
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=subprocess.STDOUT if out else None,
-            )
+            with open(log_of(lane), "wb") as log:
+                processes[lane] = subprocess.Popen(
+                    [str(word) for word in words],
+                    cwd=ROOT,
+                    env=env,
+                    stdin=subprocess.DEVNULL,
+                    stdout=None if lane == "chain" else log,
+                    stderr=None if lane == "chain" else subprocess.STDOUT,
+                    # Of its own, so that Ctrl-C reaches it once, from here.
+                    start_new_session=True,
+                )
         for lane, process in processes.items():
             codes[lane] = process.wait()
             seconds[lane] = time.monotonic() - started
             if lane != "chain":
                 print(flush=True)
-                sys.stdout.buffer.write(logs[lane].read_bytes())
+                sys.stdout.buffer.write(log_of(lane).read_bytes())
                 sys.stdout.flush()
     finally:
         for process in processes.values():
-            if process.poll() is None:
-                # As Ctrl-C would: pytest then tears its fixtures down and ends its chain.
-                process.send_signal(signal.SIGINT)
-        for process in processes.values():
-            process.wait()
+            end(process)
     return codes, seconds
+
+
+def log_of(lane):
+    return LOGS / f"test-{lane}.log"
+
+
+def end(process):
+    """As Ctrl-C would: pytest then tears its fixtures down and ends its chain; at last by force."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
 
 def merge(paths):

@@ -297,14 +297,11 @@ def _members(token: str, group: int | None = None) -> list[psutil.Process]:
     """The live processes that carry the token, or belong to the group if one is given."""
     found = []
     for process in psutil.process_iter():
-        if process.pid == os.getpid():
-            continue
         with contextlib.suppress(psutil.Error, OSError):
-            if process.status() == psutil.STATUS_ZOMBIE:
+            if process.pid == os.getpid() or process.status() == psutil.STATUS_ZOMBIE:
                 continue
-            if (
-                group is not None and os.getpgid(process.pid) == group
-            ) or token in process.environ().get(TOKEN_VARIABLE, "").split("/"):
+            tokens = process.environ().get(TOKEN_VARIABLE, "").split("/")
+            if token in tokens or os.getpgid(process.pid) == group:
                 found.append(process)
     return found
 
