@@ -300,10 +300,13 @@ def _members(token: str, group: int | None = None) -> list[psutil.Process]:
         with contextlib.suppress(psutil.Error, OSError):
             if process.pid == os.getpid() or process.status() == psutil.STATUS_ZOMBIE:
                 continue
-            tokens = process.environ().get(TOKEN_VARIABLE, "").split("/")
-            if token in tokens or os.getpgid(process.pid) == group:
+            if os.getpgid(process.pid) == group or token in _tokens(process):
                 found.append(process)
     return found
+
+
+def _tokens(process: psutil.Process) -> list[str]:
+    return process.environ().get(TOKEN_VARIABLE, "").split("/")
 
 
 def _end(members: Callable[[], list[psutil.Process]], grace_s: float) -> None:
