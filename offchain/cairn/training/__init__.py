@@ -7,17 +7,21 @@ them exactly; anyone recomputes the result with `verify_round`.
 from cairn.training.aggregation import (
     Aggregate,
     IncludedUpdate,
-    Rule,
-    WeightedMean,
     aggregate_coordinate,
     aggregate_updates,
-    rule_of,
-    weighted_mean,
-    weighted_mean_coordinate,
 )
 from cairn.training.errors import AggregateError, PlanError, TableError, TrainingError, UpdateError
 from cairn.training.local import Table, predict, train
 from cairn.training.plans import EstimatorPlan, FeaturePlan, Plan, RulePlan, TargetPlan
+from cairn.training.rules import (
+    Median,
+    Rule,
+    TrimmedMean,
+    WeightedMean,
+    rule_of,
+    weighted_mean,
+    weighted_mean_coordinate,
+)
 from cairn.training.updates import (
     Update,
     data_root,
@@ -33,6 +37,7 @@ __all__ = [
     "EstimatorPlan",
     "FeaturePlan",
     "IncludedUpdate",
+    "Median",
     "Plan",
     "PlanError",
     "Rule",
@@ -41,6 +46,7 @@ __all__ = [
     "TableError",
     "TargetPlan",
     "TrainingError",
+    "TrimmedMean",
     "Update",
     "UpdateError",
     "WeightedMean",

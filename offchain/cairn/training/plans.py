@@ -162,10 +162,25 @@ class TargetPlan(_Part):
 
 
 class RulePlan(_Part):
-    """How updates become an aggregate."""
+    """How updates become an aggregate.
 
-    name: Literal["weighted_mean"] = "weighted_mean"
+    weight_cap: the most readings that count for one member. trim_permille: of the members, how many
+    a trimmed mean cuts at each end of a coordinate. momentum_permille: the part of the base
+    version's own step that the new one carries on.
+    """
+
+    name: Literal["weighted_mean", "trimmed_mean", "median"] = "weighted_mean"
     weight_cap: Annotated[int, Field(strict=True, ge=1, le=MAX_WEIGHT_CAP)]
+    trim_permille: Annotated[int, Field(strict=True, ge=0, lt=500)] = 0
+    momentum_permille: Annotated[int, Field(strict=True, ge=0, lt=1000)] = 0
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.trim_permille and self.name != "trimmed_mean":
+            raise ValueError(
+                f"trim_permille is {self.trim_permille}, but {self.name} trims nothing"
+            )
+        return self
 
 
 class Plan(_Part):
@@ -198,7 +213,7 @@ class Plan(_Part):
 
     @property
     def n_parameters(self) -> int:
-        """One coefficient for each feature, in their order, then the intercept."""
+        """The intercept, then one coefficient for each feature, in their order."""
         return len(self.features) + 1
 
     def to_json(self) -> bytes:
@@ -239,7 +254,7 @@ class Plan(_Part):
         seed: int = 0,
         clip: int = 64 << UNIT_BITS,
         min_readings: int | None = None,
-        weight_cap: int = 10_000,
+        rule: RulePlan | None = None,
     ) -> "Plan":
         """A plan that predicts a schema's target from all its features, in the schema's order.
 
@@ -247,8 +262,8 @@ class Plan(_Part):
         |z| <= 1; values are clamped to the range, and the center stands in for a missing one if
         the column may be missing. `ranges` narrows a column to the device integers that it really
         takes: far better conditioned than a sensor's full scale. `min_readings` defaults to one
-        more than the parameters. Raises PlanError for a column that the schema lacks, or for a
-        schema of several targets.
+        more than the parameters, `rule` to a weighted mean under a cap of 10,000 readings. Raises
+        PlanError for a column that the schema lacks, or for a schema of several targets.
         """
         if len(schema.targets) != 1:
             raise PlanError(
@@ -285,7 +300,7 @@ class Plan(_Part):
             target=TargetPlan(name=target, center=center, shift=shift),
             clip=clip,
             min_readings=len(parts) + 2 if min_readings is None else min_readings,
-            rule=RulePlan(weight_cap=weight_cap),
+            rule=rule or RulePlan(weight_cap=10_000),
         )
 
 
