@@ -10,6 +10,7 @@ from cairn.training.aggregation import (
     aggregate_coordinate,
     aggregate_updates,
 )
+from cairn.training.derive import derive_program
 from cairn.training.errors import AggregateError, PlanError, TableError, TrainingError, UpdateError
 from cairn.training.local import Table, predict, train
 from cairn.training.plans import EstimatorPlan, FeaturePlan, Plan, RulePlan, TargetPlan
@@ -30,6 +31,7 @@ from cairn.training.updates import (
     integers_root,
     integers_tree,
 )
+from cairn.training.verification import PostedUpdate, Verdict, usable_updates, verify_round
 
 __all__ = [
     "Aggregate",
@@ -40,6 +42,7 @@ __all__ = [
     "Median",
     "Plan",
     "PlanError",
+    "PostedUpdate",
     "Rule",
     "RulePlan",
     "Table",
@@ -49,17 +52,21 @@ __all__ = [
     "TrimmedMean",
     "Update",
     "UpdateError",
+    "Verdict",
     "WeightedMean",
     "aggregate_coordinate",
     "aggregate_updates",
     "data_root",
     "decode_integers",
+    "derive_program",
     "encode_integers",
     "integers_root",
     "integers_tree",
     "predict",
     "rule_of",
     "train",
+    "usable_updates",
+    "verify_round",
     "weighted_mean",
     "weighted_mean_coordinate",
 ]

@@ -46,7 +46,8 @@ UNIT_BITS: Final = 16
 """A parameter's unit is 2^-16: enough for six digits, and a clip bound of 2^15 fits 32 bits."""
 MAX_SHIFT = 30
 """Half of the int32 range is 2^31: no feature needs a wider scale than 2^30 to be of order one."""
-MAX_FEATURES = 1024
+MAX_FEATURES = 504
+"""As many as a linear program has."""
 MAX_UPDATES = 1024
 """What one aggregate may average; a contract's round bounds it further."""
 MAX_WEIGHT_CAP = 2**22
@@ -154,11 +155,12 @@ class FeaturePlan(_Part):
 
 
 class TargetPlan(_Part):
-    """What is predicted: t = (y - center) / 2^shift."""
+    """What is predicted: t = (y - center) / 2^shift; y / 10^decimals is in its physical unit."""
 
     name: Name
     center: Int32
     shift: Shift
+    decimals: Annotated[int, Field(strict=True, ge=-9, le=9)] = 0
 
 
 class RulePlan(_Part):
@@ -290,14 +292,21 @@ class Plan(_Part):
                     name=column.name, center=center, shift=shift, lo=low, hi=high, imputed=imputed
                 )
             )
-        target = schema.targets[0].name
-        center, shift = _scale(*bounds[target])
+        target = schema.targets[0]
+        # The canonical spelling of a power of ten is 1 and zeros, or 0.0...1.
+        if not re.fullmatch(r"10*|0\.0*1", target.scale):
+            raise PlanError(
+                f"plan: target.decimals: the scale of {target.name} is {target.scale}, which is no "
+                "power of ten: a program declares its scale in decimals"
+            )
+        decimals = len(target.scale) - 2 if "." in target.scale else 1 - len(target.scale)
+        center, shift = _scale(*bounds[target.name])
         return cls(
             schema_hash="0x" + schema.schema_hash.hex(),
             estimator=EstimatorPlan(name=estimator, parameters=parameters or {}),
             seed=seed,
             features=tuple(parts),
-            target=TargetPlan(name=target, center=center, shift=shift),
+            target=TargetPlan(name=target.name, center=center, shift=shift, decimals=decimals),
             clip=clip,
             min_readings=len(parts) + 2 if min_readings is None else min_readings,
             rule=rule or RulePlan(weight_cap=10_000),
