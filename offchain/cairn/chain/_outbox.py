@@ -236,7 +236,9 @@ class Outbox:
                 .values(nonce=nonce, gas=gas, state=State.PENDING, displaced=0)
             )
             self._keep_variant(db, row.id, nonce, raw, tx_hash, fees)
-        _log.warning("nonce taken by another program", extra={"intent": row.key, "nonce": nonce})
+        _log.warning(
+            "nonce taken by another program", extra={"fields": {"intent": row.key, "nonce": nonce}}
+        )
         self._send(raw, head)
         return State.PENDING
 
@@ -268,7 +270,7 @@ class Outbox:
             tip_wei=max(more(newest.tip_wei), now.tip_wei),
         )
         if self._policy.cap_wei is not None and fees.max_fee_wei > self._policy.cap_wei:
-            _log.warning("stuck at the highest fee allowed", extra={"intent": row.key})
+            _log.warning("stuck at the highest fee allowed", extra={"fields": {"intent": row.key}})
             return False
         with self._store.begin() as db:
             self._lease.check(db)
@@ -276,7 +278,9 @@ class Outbox:
             self._keep_variant(db, row.id, row.nonce, raw, tx_hash, fees)
         _log.info(
             "replaced a stuck transaction",
-            extra={"intent": row.key, "nonce": row.nonce, "max_fee_wei": fees.max_fee_wei},
+            extra={
+                "fields": {"intent": row.key, "nonce": row.nonce, "max_fee_wei": fees.max_fee_wei}
+            },
         )
         self._send(raw, head)
         return True
@@ -363,7 +367,7 @@ class Outbox:
         try:
             self._node.broadcast(raw)
         except (NodeRefused, NodeUnreachable, Reverted) as error:
-            _log.warning("a transaction was not taken", extra={"error": str(error)})
+            _log.warning("a transaction was not taken", extra={"fields": {"error": str(error)}})
             return
         with self._store.begin() as db:
             db.execute(
