@@ -9,8 +9,8 @@ import ape
 import pytest
 from ape.api import AccountAPI
 from ape.contracts import ContractInstance
-
 from cairn.domain.programs import Program, linear_program_from_aggregate
+
 from scripts.deploy import Alliance, AllianceSettings, System, deploy_system, launch_alliance
 
 DAY_S = 86_400
@@ -104,10 +104,9 @@ def pass_time(chain) -> Callable[[int], None]:
     return pass_
 
 
-@pytest.fixture(scope="session")
-def published_program(system, deployer) -> Program:
-    """A linear program of four features and one output, published."""
-    program = linear_program_from_aggregate(
+def make_program() -> Program:
+    """A linear program of four features and one output."""
+    return linear_program_from_aggregate(
         aggregate=[30_000, -20_000, 5_000, 70_000, 1_000],
         centers=[2_000, 5_000, 100_000, 300],
         shifts=[11, 12, 10, 8],
@@ -115,8 +114,14 @@ def published_program(system, deployer) -> Program:
         target_shift=18,
         lo=[-4_000, 0, 30_000, 0],
         hi=[8_500, 10_000, 110_000, 100_000],
-        imputed=[2_000, 5_000, 100_000, 300],
+        imputed=[2_000, 5_000, 100_000, None],
     )
+
+
+@pytest.fixture(scope="session")
+def published_program(system, deployer) -> Program:
+    """make_program's, published."""
+    program = make_program()
     for name, arguments in program.publish_calls():
         getattr(system.program_store, name)(*arguments, sender=deployer)
     return program
