@@ -62,6 +62,26 @@ class Intent:
         return self.state in (State.MINED, State.REVERTED)
 
 
+@dataclass(frozen=True, slots=True)
+class Spending:
+    """What an account's outbox has done so far."""
+
+    waiting: int
+    """Transactions that are not final."""
+    spent_wei: int
+    """Fees of all that got into blocks."""
+
+
+def spending_of(store: Store, account: str) -> Spending:
+    """Read without the lease: the process that sends may be running."""
+    with store.begin() as db:
+        rows = db.execute(
+            select(intents.c.state, intents.c.cost_wei).where(intents.c.account == account)
+        ).all()
+    waiting = sum(row.state in (State.PENDING, State.INCLUDED) for row in rows)
+    return Spending(waiting, sum(int(row.cost_wei or 0) for row in rows))
+
+
 class FeePolicy(BaseModel):
     """What transactions may offer, and when they offer more."""
 
@@ -118,12 +138,6 @@ class Outbox:
         """Intents that are not final, by nonce."""
         with self._store.begin() as db:
             return [_intent(row) for row in self._live(db)]
-
-    def spent_wei(self) -> int:
-        """Fees of all that got into blocks."""
-        with self._store.begin() as db:
-            costs = db.execute(select(intents.c.cost_wei).where(intents.c.account == self.account))
-            return sum(int(cost) for (cost,) in costs if cost is not None)
 
     def post(self, key: str, call: Call, head: Head) -> Intent:
         """Make a call happen once. A second time with the same key changes nothing.

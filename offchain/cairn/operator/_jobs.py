@@ -1,4 +1,4 @@
-"""What the worker knows of requests and rounds: two tables, filled from logs, worked off in order."""
+"""What the worker knows of requests and rounds: tables filled from logs, worked off in order."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 from sqlalchemy import (
     Column,
     Connection,
-    Integer,
     LargeBinary,
     String,
     Table,
@@ -18,7 +17,10 @@ from sqlalchemy import (
     update,
 )
 
-from cairn.chain import metadata
+from cairn.chain import Number, metadata
+
+CURSOR = "operator"
+"""The name of the worker's position in the chain's logs."""
 
 
 class Job(StrEnum):
@@ -56,40 +58,40 @@ class RoundJob(StrEnum):
 requests = Table(
     "operator_requests",
     metadata,
-    Column("request_id", Integer, primary_key=True, autoincrement=False),
-    Column("model_id", Integer, nullable=False),
-    Column("terms_id", Integer, nullable=False),
+    Column("request_id", Number, primary_key=True, autoincrement=False),
+    Column("model_id", Number, nullable=False),
+    Column("terms_id", Number, nullable=False),
     Column("named", String, nullable=False),  # the only operator who may answer; zero: any
-    Column("deadline", Integer, nullable=False),
+    Column("deadline", Number, nullable=False),
     Column("features", LargeBinary, nullable=False),  # emptied when the request has ended
     Column("state", String, nullable=False, index=True),
-    Column("attempt", Integer, nullable=False, default=0),
+    Column("attempt", Number, nullable=False, default=0),
     Column("intent", String),
     Column("answered_by", String),
     Column("outputs", LargeBinary),
-    Column("challengeable_until", Integer),
+    Column("challengeable_until", Number),
     Column("note", String),  # for people: why it waits, or was left
 )
 
 rounds = Table(
     "operator_rounds",
     metadata,
-    Column("round_id", Integer, primary_key=True, autoincrement=False),
-    Column("model_id", Integer, nullable=False),
-    Column("submit_until", Integer, nullable=False),
-    Column("aggregate_until", Integer, nullable=False),
+    Column("round_id", Number, primary_key=True, autoincrement=False),
+    Column("model_id", Number, nullable=False),
+    Column("submit_until", Number, nullable=False),
+    Column("aggregate_until", Number, nullable=False),
     Column("state", String, nullable=False, index=True),
-    Column("attempt", Integer, nullable=False, default=0),
+    Column("attempt", Number, nullable=False, default=0),
     Column("intent", String),
     Column("posted_by", String),
-    Column("final_from", Integer),  # unix seconds: the aggregate's window is over after it
+    Column("final_from", Number),  # unix seconds: the aggregate's window is over after it
     Column("note", String),
 )
 
 bindings = Table(
     "operator_bindings",
     metadata,
-    Column("chain_id", Integer, primary_key=True, autoincrement=False),
+    Column("chain_id", Number, primary_key=True, autoincrement=False),
     Column("market", String, nullable=False),
     Column("account", String, nullable=False),
 )
@@ -108,4 +110,4 @@ def change(db: Connection, table: Table, key: Any, **values: Any) -> None:
 
 def count_by_state(db: Connection, table: Table) -> dict[str, int]:
     query = select(table.c.state, func.count()).group_by(table.c.state)
-    return {state: count for state, count in db.execute(query)}
+    return {row[0]: row[1] for row in db.execute(query)}

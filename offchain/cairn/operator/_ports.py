@@ -1,4 +1,4 @@
-"""What the worker wants of the rest of the world. The typed clients of `cairn.chain` fit as they are."""
+"""What the worker wants of the rest of the world; the clients of `cairn.chain` fit as they are."""
 
 from __future__ import annotations
 

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import AliasChoices, Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from cairn.chain import FeePolicy, Network
 
 
+def _shared(name: str, default: Any, **bounds: Any) -> Any:
+    names = AliasChoices(f"CAIRN_OPERATOR_{name.upper()}", f"CAIRN_{name.upper()}")
+    return Field(default, validation_alias=names, **bounds)
+
+
 class Settings(BaseSettings):
     """Read from `CAIRN_OPERATOR_*`. Only the account has no default."""
 
-    model_config = SettingsConfigDict(env_prefix="CAIRN_OPERATOR_", extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="CAIRN_OPERATOR_", extra="forbid", frozen=True, populate_by_name=True
+    )
 
     account: str = Field(
         description="An Ape account's alias; or TEST::n on a development chain of this machine."
@@ -22,16 +29,17 @@ class Settings(BaseSettings):
     passphrase_file: Path | None = Field(
         None, description="Else the passphrase is read from APE_ACCOUNTS_<alias>_PASSPHRASE."
     )
-    rpc_url: str = "http://127.0.0.1:8545"
-    deployment: Path = Field(
-        Path("deployments/iotex-dev.json"), description="The file that `ape run deploy` wrote."
+    database_url: str = Field(
+        "sqlite:///var/operator.db", description="SQLAlchemy's URL of this operator's own database."
     )
-    store_url: str = Field(
-        "sqlite:///var/operator.db", description="SQLAlchemy's URL of this operator's own store."
-    )
-    content: str = Field(
-        "var/content", description="A folder, or an IPFS node's multiaddr (/ip4/.../http)."
-    )
+    # What every command of Cairn connects to: `CAIRN_*` will do, `CAIRN_OPERATOR_*` comes first.
+    rpc_url: str = _shared("rpc_url", "http://127.0.0.1:8545")
+    deployment: Path = _shared("deployment", Path("deployments/iotex-dev.json"))
+    store: str = _shared("store", "var/store")
+    confirmations: int = _shared("confirmations", 0, ge=0)
+    log_page_blocks: int = _shared("log_page_blocks", 2_000, gt=0)
+    request_timeout_s: float = _shared("request_timeout_s", 10.0, gt=0)
+
     models: Annotated[tuple[int, ...], NoDecode] = Field(
         (), description="Ids such as `1,4`. Empty: each model that the account opted into."
     )
@@ -40,10 +48,7 @@ class Settings(BaseSettings):
         False, description="Wait while another process works for the account, then take over."
     )
 
-    confirmations: int = Field(0, ge=0, description="0 on IoTeX, which is final at once.")
     poll_interval_s: float = Field(1.0, gt=0)
-    log_page_blocks: int = Field(2_000, gt=0)
-    request_timeout_s: float = Field(10.0, gt=0)
 
     least_tip_wei: int = Field(0, ge=0)
     max_fee_wei: int | None = Field(

@@ -5,11 +5,15 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from sqlalchemy import select
-
-from cairn.chain import NATIVE_COIN, ModelRegistry, Store, System
-from cairn.chain._store import cursors, intents
-from cairn.operator._jobs import count_by_state, requests, rounds
+from cairn.chain import (
+    NATIVE_COIN,
+    ModelRegistry,
+    Store,
+    System,
+    position_of,
+    spending_of,
+)
+from cairn.operator._jobs import CURSOR, count_by_state, requests, rounds
 
 
 @dataclass(frozen=True)
@@ -61,20 +65,18 @@ def read_status(system: System, account: str, store: Store | None = None) -> Ope
     owed = {one: system.market.owed(account, one) for one in currencies_of(system.models)}
     kept: dict[str, Any] = {"next_block": 0, "fees_spent_wei": 0}
     if store is not None:
+        spending = spending_of(store, account)
         with store.begin() as db:
-            position = db.execute(
-                select(cursors.c.next_block).where(cursors.c.name == "operator")
-            ).scalar_one_or_none()
-            mine = db.execute(
-                select(intents.c.state, intents.c.cost_wei).where(intents.c.account == account)
-            ).all()
-            kept = {
-                "next_block": position or 0,
-                "fees_spent_wei": sum(int(row.cost_wei or 0) for row in mine),
-                "transactions_waiting": sum(row.state in ("pending", "included") for row in mine),
+            jobs = {
                 "requests": count_by_state(db, requests),
                 "rounds": count_by_state(db, rounds),
             }
+        kept = {
+            "next_block": position_of(store, CURSOR) or 0,
+            "fees_spent_wei": spending.spent_wei,
+            "transactions_waiting": spending.waiting,
+            **jobs,
+        }
     return OperatorStatus(
         account=account,
         chain_id=system.network.chain_id,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from cairn.chain import (
     Deployment,
@@ -22,7 +21,7 @@ from cairn.operator._ports import AggregateRound, Content, Contracts, ParseProgr
 from cairn.operator._programs import Programs
 from cairn.operator._settings import Settings
 from cairn.operator._worker import Worker
-from cairn.storage import ContentStore, EmbeddedStore, IpfsStore
+from cairn.storage import ContentStore, open_store
 
 
 class StoredContent:
@@ -38,11 +37,9 @@ class StoredContent:
         return self._store.add(data).binary
 
 
-def open_content(where: str) -> StoredContent:
+def open_content(location: str) -> StoredContent:
     """A folder, or an IPFS node by its multiaddr."""
-    if where.startswith(("/ip4/", "/ip6/", "/dns")):
-        return StoredContent(IpfsStore(where))
-    return StoredContent(EmbeddedStore(Path(where)))
+    return StoredContent(open_store(location))
 
 
 @dataclass(frozen=True)
@@ -69,11 +66,11 @@ class Running:
 
     def __init__(self, settings: Settings, parts: Parts) -> None:
         self.system, signer = connect(settings)
-        self._store = Store(settings.store_url)
+        self._store = Store(settings.database_url)
         self._lease: Lease | None = None
         try:
             self._lease = self._store.lease(signer.address)
-            content = parts.open_content(settings.content)
+            content = parts.open_content(settings.store)
             self._programs = Programs(content, parts.parse_program)
             outbox = Outbox(
                 self._store,

@@ -22,7 +22,6 @@ from cairn.chain import (
     Log,
     LogCursor,
     Node,
-    NodeRefused,
     NodeUnreachable,
     Outbox,
     Phase,
@@ -43,6 +42,7 @@ from cairn.chain import (
 from cairn.domain.keccak import keccak256
 from cairn.errors import CairnError
 from cairn.operator._jobs import (
+    CURSOR,
     ENDED,
     Job,
     RoundJob,
@@ -103,7 +103,7 @@ class Worker:
         self._cursor = LogCursor(
             store,
             node,
-            "operator",
+            CURSOR,
             [market.address, rounds_.address],
             [
                 *market.topics(Requested, Answered, Settled, Refunded, Challenged),
