@@ -40,6 +40,9 @@ class ServingSettings(BaseSettings):
     reload_grace_s: float = Field(
         30.0, ge=0, description="How long superseded terms are still served while a version loads."
     )
+    start_wait_s: float = Field(
+        10.0, ge=0, description="How long a starting server waits to have read the registry."
+    )
     drain_s: int = Field(10, ge=0, description="How long a stopping server finishes its requests.")
 
     @field_validator("models")
