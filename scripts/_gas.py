@@ -27,7 +27,9 @@ def intrinsic_gas(data: bytes, creates: bool) -> int:
 
 
 def iotex_gas(execution: int, calldata_bytes: int) -> int:
-    """IoTeX: 10,000 + 100 a byte + execution, with the floor of 10,000 + 250 a byte (EIP-7623 there)."""
+    """IoTeX: 10,000 + 100 a byte + execution, with the floor of 10,000 + 250 a byte (EIP-7623
+    there).
+    """
     return max(10_000 + 100 * calldata_bytes + execution, 10_000 + 250 * calldata_bytes)
 
 
@@ -36,7 +38,8 @@ def cost_of(operation: str, receipt: ReceiptAPI) -> Cost:
     data = bytes(receipt.transaction.data)
     creates = not receipt.transaction.receiver
     execution = receipt.gas_used - intrinsic_gas(data, creates)
-    # Storing the code of a created contract is execution on both; the creation itself is charged alike.
+    # Storing the code of a created contract is execution on both; the creation itself is charged
+    # alike.
     return Cost(operation, receipt.gas_used, iotex_gas(execution + 32_000 * creates, len(data)))
 
 

@@ -1,4 +1,6 @@
-"""Where the demo's story is played: a local chain, a store, an operator and an API, and a voice to tell it."""
+"""Where the demo's story is played: a local chain, a store, an operator and an API, and a voice to
+tell it.
+"""
 
 from __future__ import annotations
 
@@ -15,16 +17,16 @@ from typing import Any
 from ape import accounts, chain, networks
 from ape.api import AccountAPI, ReceiptAPI
 from ape.contracts import ContractEvent
+from cairn.cli._processes import LOOPBACK, Processes, Program, free_port
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from cairn.cli._processes import LOOPBACK, Processes, Program, free_port
 from cairn.domain.cid import Cid
 from cairn.domain.schema import Schema
 from cairn.storage import ContentStore, EmbeddedStore
 from scripts._deployment import ROOT, DeploymentError, Journal, commit
-from scripts._gas import GasMeter, cost_of
+from scripts._gas import GasMeter
 
 CHAIN_ID = 4690  # IoTeX's testnet's, so that signatures bind what they would bind there
 COIN = 10**18
@@ -175,7 +177,12 @@ class Stage:
     @contextmanager
     def progress(self, what: str, total: int) -> Iterator[Callable[[], None]]:
         """A progress bar; the function that it yields counts one step."""
-        columns = (TextColumn("    {task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        columns = (
+            TextColumn("    {task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+        )
         with Progress(*columns, console=self.console) as bar:
             task = bar.add_task(what, total=total)
             yield lambda: bar.advance(task)
@@ -191,7 +198,13 @@ class Stage:
     def say_accounts(self, rows: Sequence[tuple[str, AccountAPI, int]]) -> None:
         """Who earned what. Rows: role, account, shares."""
         table = Table(title="Who earned what", title_justify="left")
-        for column in ("who", "address", "shares", "income claimed or paid out", "coin, gas included"):
+        for column in (
+            "who",
+            "address",
+            "shares",
+            "income claimed or paid out",
+            "coin, gas included",
+        ):
             table.add_column(column, justify="right" if column != "who" else "left")
         for role, account, shares in rows:
             change = account.balance - self.balances.get(account.address, 0)
@@ -245,7 +258,9 @@ def start_chain(processes: Processes, port: int) -> str:
 
 
 @contextmanager
-def open_stage(port: int = 0, folder: Path | None = None, console: Console | None = None) -> Iterator[Stage]:
+def open_stage(
+    port: int = 0, folder: Path | None = None, console: Console | None = None
+) -> Iterator[Stage]:
     """Start a chain and a store; on leaving, whatever the reason, end all that runs."""
     folder = folder or ROOT / "var" / "demo"
     shutil.rmtree(folder, ignore_errors=True)

@@ -1,25 +1,31 @@
-"""The story that `make demo` tells: one alliance, from signed readings to a paid, audited prediction.
+"""The story that `make demo` tells: one alliance, from signed readings to a paid, audited
+prediction.
 
 Each chapter is a function; what later chapters need of earlier ones is in `Cast`.
 """
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
-from ape import project
-from ape.api import AccountAPI, ReceiptAPI
+from ape.api import AccountAPI
+from cairn.domain.programs import Program
 from eth_utils import to_checksum_address
 
-from cairn.devices import AIR_QUALITY, Batch, SimulatedDevice, Table, build_batch, simulate_fleet
-from cairn.devices import training_table
+from cairn.devices import (
+    AIR_QUALITY,
+    Batch,
+    SimulatedDevice,
+    Table,
+    build_batch,
+    simulate_fleet,
+    training_table,
+)
 from cairn.domain.integers import unpack_features
-from cairn.domain.programs import Program
 from cairn.training import Plan, train
 from cairn.training import Table as Readings
 from scripts._governance import FOR, PRODUCTION, Action, propose
@@ -95,7 +101,9 @@ def found(stage: Stage, seed: int) -> Cast:
         stage.journal,
     )
     stage.deployed()
-    stage.say("launched the alliance: 100 shares to each of three members; nobody else has any power")
+    stage.say(
+        "launched the alliance: 100 shares to each of three members; nobody else has any power"
+    )
     fleet = simulate_fleet(seed, DEVICES_EACH * len(members), PERIOD_S)
     devices = [list(fleet[i * DEVICES_EACH : (i + 1) * DEVICES_EACH]) for i in range(len(members))]
     return Cast(system, alliance, members, operator, buyer, devices)
@@ -133,14 +141,18 @@ def collect(stage: Stage, cast: Cast) -> None:
                 step()
             cast.batches.append(batches)
     n_packets = sum(batch.count for batches in cast.batches for batch in batches)
-    stage.say(f"checked the signatures of {n_packets:,} packets and put them into {n_devices} batches")
+    stage.say(
+        f"checked the signatures of {n_packets:,} packets and put them into {n_devices} batches"
+    )
 
 
 def agree(stage: Stage, cast: Cast) -> None:
     stage.chapter("The members vote: create the model, admit the sensors, open a training round")
     schema = AIR_QUALITY
     schema_cid = stage.store.add(schema.to_json()).to_bytes()
-    cast.plan = Plan.from_schema(schema, ranges=_ranges(cast), weight_cap=DEVICES_EACH * PACKETS_EACH)
+    cast.plan = Plan.from_schema(
+        schema, ranges=_ranges(cast), weight_cap=DEVICES_EACH * PACKETS_EACH
+    )
     plan_cid = stage.store.add(cast.plan.to_json()).to_bytes()
     registry, rounds = cast.system.model_registry, cast.system.training_rounds
     cast.model_id, cast.round_id = registry.n_models() + 1, rounds.n_rounds() + 1
@@ -239,7 +251,9 @@ def open_shop(stage: Stage, cast: Cast) -> None:
     stage.note("StakeLedger.deposit", ledger.deposit(value=STAKE_WEI, sender=cast.operator))
     stage.note("StakeLedger.opt_in", ledger.opt_in(cast.model_id, sender=cast.operator))
     stage.start_operator(cast.operator)
-    stage.say(f"staked {STAKE_WEI // COIN} coin on model {cast.model_id}; the worker runs as its own process")
+    stage.say(
+        f"staked {STAKE_WEI // COIN} coin on model {cast.model_id}; the worker runs as its own process"
+    )
 
 
 def learn(stage: Stage, cast: Cast) -> None:
@@ -257,7 +271,9 @@ def learn(stage: Stage, cast: Cast) -> None:
             "TrainingRounds.submit",
             rounds.submit(cast.round_id, update.root, cid.to_bytes(), ids, sender=member),
         )
-        stage.say(f"{stage.short(member.address)} trained on {len(table.frame):,} readings and handed in")
+        stage.say(
+            f"{stage.short(member.address)} trained on {len(table.frame):,} readings and handed in"
+        )
     submit_until = rounds.plan(cast.round_id).submit_until
     stage.advance(submit_until - stage.now() + 1, "submission ends")
     stage.wait_for("the operator posts the aggregate", lambda: rounds.phase(cast.round_id) == 2)
@@ -285,7 +301,9 @@ def _report_fit(stage: Stage, cast: Cast, tables: list[Table]) -> None:
         predicted = [program.run(row)[0] for row in table.features[::20].tolist()]
         truth = target[::20]
         residual = ((truth - predicted) ** 2).sum() / ((truth - truth.mean()) ** 2).sum()
-        stage.say(f"on the readings of {stage.short(member.address)} the model explains R2 = {1 - residual:.2f}")
+        stage.say(
+            f"on the readings of {stage.short(member.address)} the model explains R2 = {1 - residual:.2f}"
+        )
 
 
 def load_program(stage: Stage, cast: Cast) -> Program:
@@ -334,13 +352,13 @@ def sell(stage: Stage, cast: Cast) -> None:
     features = schema.encode_packed(QUESTION)
     stage.say("asked: " + ", ".join(f"{k} {v} {unit(schema, k)}" for k, v in QUESTION.items()))
 
-    receipt = market.predict(
-        cast.model_id, features, PRICE_WEI, value=PRICE_WEI, sender=cast.buyer
-    )
+    receipt = market.predict(cast.model_id, features, PRICE_WEI, value=PRICE_WEI, sender=cast.buyer)
     stage.note("InferenceMarket.predict", receipt)
     [event] = receipt.decode_logs(market.Predicted)
     cast.answers["contract"] = unpack_features(bytes(event.outputs))
-    stage.say_answer("the contract itself (`predict`, paid in the call)", schema, cast.answers["contract"])
+    stage.say_answer(
+        "the contract itself (`predict`, paid in the call)", schema, cast.answers["contract"]
+    )
 
     receipt = market.request(
         cast.model_id,
@@ -356,7 +374,9 @@ def sell(stage: Stage, cast: Cast) -> None:
     stage.note_event("InferenceMarket.answer", market.Answered)
     [event] = stage.events(market.Answered)
     cast.answers["operator"] = unpack_features(bytes(event.outputs))
-    stage.say_answer("the oracle (`request`, answered by the operator)", schema, cast.answers["operator"])
+    stage.say_answer(
+        "the oracle (`request`, answered by the operator)", schema, cast.answers["operator"]
+    )
     stage.advance(WINDOW_S + 1, "nobody challenged; the answer's window is over")
     stage.wait_for("the operator settles", lambda: market.get_request(cast.request_id).status == 4)
     stage.note_event("InferenceMarket.settle", market.Settled)

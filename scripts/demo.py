@@ -1,7 +1,8 @@
-"""`ape run demo`: the whole story on a chain of this machine, from signed readings to a paid, audited prediction.
+"""`ape run demo`: the whole story on a chain of this machine, from signed readings to a paid,
+audited prediction.
 
-Starts a local chain, an operator and an API, tells what happens step by step, and ends everything that it
-started. The sensors are simulated: every reading in the story is synthetic.
+Starts a local chain, an operator and an API, tells what happens step by step, and ends everything
+that it started. The sensors are simulated: every reading in the story is synthetic.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """`ape run deploy`: deploy the system, and the alliances that the network's file lists.
 
-Reads networks/<name>.yaml, writes deployments/<name>.json. Run again, it changes nothing; interrupted, it
-resumes.
+Reads networks/<name>.yaml, writes deployments/<name>.json. Run again, it changes nothing;
+interrupted, it resumes.
 """
 
 from __future__ import annotations
@@ -158,7 +158,9 @@ def network_name() -> str:
 
 
 def is_local() -> bool:
-    """Whether the connected node is on this machine: only there is the development mnemonic accepted."""
+    """Whether the connected node is on this machine: only there is the development mnemonic
+    accepted.
+    """
     uri = getattr(networks.active_provider, "uri", None) or getattr(
         networks.active_provider, "http_uri", ""
     )
@@ -190,7 +192,9 @@ def load_network(name: str) -> dict[str, Any]:
 
 
 def account_named(alias: str) -> AccountAPI:
-    """An Ape account by alias, or TEST::n for one of the development mnemonic, on a local node only."""
+    """An Ape account by alias, or TEST::n for one of the development mnemonic, on a local node
+    only.
+    """
     if alias.startswith("TEST::"):
         account: AccountAPI = accounts.test_accounts[int(alias.removeprefix("TEST::"))]
     else:

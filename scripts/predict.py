@@ -1,9 +1,10 @@
 """`ape run predict`: pay for one prediction from a wallet.
 
-    ape run predict --model 1 --set temperature=21.5 --set humidity=40 ... --network ... --account me
+    ape run predict --model 1 --set temperature=21.5 --set humidity=40 ... --network ... --account
+    me
 
-The contract itself answers in the call; with --oracle a staked operator does, and the answer is final once its
-window is over. The price is shown before anything is signed.
+The contract itself answers in the call; with --oracle a staked operator does, and the answer is
+final once its window is over. The price is shown before anything is signed.
 """
 
 from __future__ import annotations
@@ -49,7 +50,12 @@ def parse(assignments: tuple[str, ...]) -> dict[str, str]:
 
 
 def ask_contract(
-    market: ContractInstance, model_id: int, features: bytes, price: int, value: int, buyer: AccountAPI
+    market: ContractInstance,
+    model_id: int,
+    features: bytes,
+    price: int,
+    value: int,
+    buyer: AccountAPI,
 ) -> bytes:
     receipt = market.predict(model_id, features, price, value=value, sender=buyer)
     [event] = receipt.decode_logs(market.Predicted)
@@ -57,7 +63,12 @@ def ask_contract(
 
 
 def ask_oracle(
-    market: ContractInstance, model_id: int, features: bytes, price: int, value: int, buyer: AccountAPI
+    market: ContractInstance,
+    model_id: int,
+    features: bytes,
+    price: int,
+    value: int,
+    buyer: AccountAPI,
 ) -> bytes:
     deadline = chain.provider.get_block("latest").timestamp + DEADLINE_S
     receipt = market.request(model_id, features, price, deadline, value=value, sender=buyer)
@@ -71,7 +82,9 @@ def ask_oracle(
         time.sleep(1)
     for answer in market.Answered.range(receipt.block_number, chain.blocks.height + 1):
         if answer.request_id == event.request_id:
-            click.echo(f"answered by {answer.operator}; anyone may challenge until {answer.challengeable_until}")
+            click.echo(
+                f"answered by {answer.operator}; anyone may challenge until {answer.challengeable_until}"
+            )
             return bytes(answer.outputs)
     raise DeploymentError(f"the node has no Answered event of request {event.request_id}")
 
@@ -79,7 +92,9 @@ def ask_oracle(
 @click.command(cls=ConnectedProviderCommand)
 @click.option("--model", "model_id", type=int, required=True)
 @click.option("--set", "assignments", multiple=True, help="A feature: name=value, in its unit.")
-@click.option("--max-price", type=int, help="In the currency's smallest unit; by default the quote.")
+@click.option(
+    "--max-price", type=int, help="In the currency's smallest unit; by default the quote."
+)
 @click.option("--oracle", is_flag=True, help="Through an operator instead of in the call.")
 @click.option("--store", default="var/store", envvar="CAIRN_STORE", show_default=True)
 @click.option("--account", required=True, help="Ape alias; local chains: TEST::n.")

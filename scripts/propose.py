@@ -1,7 +1,7 @@
 """`ape run propose`: put a proposal to the shareholders of an alliance, and see it through.
 
-    ape run propose promote --model 1 --version 2 --network iotex:testnet:node --account me
-    ape run propose vote|queue|execute|show <proposal id> ...
+ape run propose promote --model 1 --version 2 --network iotex:testnet:node --account me
+ape run propose vote|queue|execute|show <proposal id> ...
 """
 
 from __future__ import annotations
@@ -44,7 +44,9 @@ def _propose(alliance: str | None, account: str, title: str, actions: list[Actio
     click.echo(proposal.description)
 
 
-alliance_option = click.option("--alliance", help="The alliance's name; by default the first deployed.")
+alliance_option = click.option(
+    "--alliance", help="The alliance's name; by default the first deployed."
+)
 account_option = click.option("--account", required=True, help="Ape alias; local chains: TEST::n.")
 
 

@@ -1,5 +1,5 @@
-"""A liar challenges himself with so little gas that the judge's call fails, hoping that the failure is taken for
-`invalid` outputs, which equal his answer or differ from another's right one.
+"""A liar challenges himself with so little gas that the judge's call fails, hoping that the failure
+is taken for `invalid` outputs, which equal his answer or differ from another's right one.
 
 At every gas limit the transaction either fails as a whole or decides rightly.
 """

@@ -1,4 +1,6 @@
-"""The same deployment as scripts.deploy's, on titanoboa: quick enough for thousands of transactions."""
+"""The same deployment as scripts.deploy's, on titanoboa: quick enough for thousands of
+transactions.
+"""
 
 from __future__ import annotations
 

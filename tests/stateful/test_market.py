@@ -1,4 +1,6 @@
-"""InferenceMarket and StakeLedger under arbitrary sequences of calls; invariants as docs/spec names them."""
+"""InferenceMarket and StakeLedger under arbitrary sequences of calls; invariants as docs/spec names
+them.
+"""
 
 from __future__ import annotations
 
@@ -114,7 +116,13 @@ class Market(RuleBasedStateMachine):
     @rule(price=PRICES, operator_bps=PARTS, holders_bps=PARTS)
     def set_terms(self, price: int, operator_bps: int, holders_bps: int) -> None:
         self.registry.set_terms(
-            self.model_id, price, operator_bps, holders_bps, WINDOW_S, LOCK_WEI, sender=self.timelock
+            self.model_id,
+            price,
+            operator_bps,
+            holders_bps,
+            WINDOW_S,
+            LOCK_WEI,
+            sender=self.timelock,
         )
 
     @rule(who=st.integers(0, 2), features=st.lists(st.integers(0, 1_000), min_size=4, max_size=4))
@@ -130,9 +138,7 @@ class Market(RuleBasedStateMachine):
         target=requests,
         who=st.integers(0, 2),
         excess=st.integers(0, 5),
-        features=st.lists(
-            st.integers(-(2**31), 2**31 - 1), min_size=4, max_size=4
-        ),
+        features=st.lists(st.integers(-(2**31), 2**31 - 1), min_size=4, max_size=4),
         life_s=st.integers(1, 1_000),
     )
     def request(self, who: int, excess: int, features: list[int], life_s: int) -> int:

@@ -61,7 +61,9 @@ def round_id(rounds, plan, timelock):
 
 @pytest.fixture
 def anchor(system, alliance, timelock, chain):
-    """Register a device of an owner's with its consent, admit it, anchor a batch; returns the batch id."""
+    """Register a device of an owner's with its consent, admit it, anchor a batch; returns the batch
+    id.
+    """
     registry = system.device_registry
     seeds = iter(range(1, 1_000))
 
@@ -72,9 +74,7 @@ def anchor(system, alliance, timelock, chain):
         now = chain.blocks.head.timestamp
         consent = sha256(bytes.fromhex(owner.address[2:]) + now.to_bytes(4, "big")).digest()
         signature = key.sign_recoverable(consent, hasher=None)
-        registry.register(
-            device, 1, 300, now, signature[:32], signature[32:64], sender=owner
-        )
+        registry.register(device, 1, 300, now, signature[:32], signature[32:64], sender=owner)
         registry.admit([device], sender=timelock)
         registry.anchor_batch(
             to,
