@@ -18,7 +18,8 @@ def split(file: bytes) -> tuple[bytes, list[bytes]]:
     if not file.startswith(MAGIC) or len(file) < head:
         raise BatchError("not a batch file: it does not begin with 'cairn-batch/1'")
     count = int.from_bytes(file[head - 4 : head], "big")
-    packets, at = [], head
+    packets: list[bytes] = []
+    at = head
     while at < len(file) and len(packets) < count:
         size = int.from_bytes(file[at : at + 2], "big")
         if not 0 < size <= MAX_PACKET_BYTES or at + 2 + size > len(file):

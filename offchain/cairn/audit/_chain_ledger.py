@@ -36,7 +36,7 @@ _T = TypeVar("_T")
 
 
 class ChainLedger:
-    """A `Ledger` over the contracts of a deployment. Reads all of its events once, when first asked.
+    """A `Ledger` over a deployment's contracts. Reads all their events once, when first asked.
 
     No call is made "at block N": public nodes keep no past state, and nothing here ever changes.
     """

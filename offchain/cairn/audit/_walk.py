@@ -245,13 +245,11 @@ class Auditor:
         except _Stop as stop:
             return None, stop.finding
         if plan.rule.weight_cap != record.weight_cap:
-            detail = (
-                f"it caps weights at {plan.rule.weight_cap}, the chain at {record.weight_cap}"
-            )
+            detail = f"it caps weights at {plan.rule.weight_cap}, the chain at {record.weight_cap}"
             return plan, _broken(link, subject, detail)
         return plan, _held(link, subject, f"{len(data)} bytes have this hash")
 
-    def _base_of(self, model_id: int, parent: int) -> Int32s | None | Finding:
+    def _base_of(self, model_id: int, parent: int) -> Int32s | Finding | None:
         """The parent's parameters; None for a round from nothing; a finding if out of sight."""
         if parent == 0:
             return None
@@ -275,7 +273,7 @@ class Auditor:
         plan: Plan | None,
         updates: Sequence[tuple[Update, UpdateSubmitted]],
         usable: Sequence[bool],
-        base: Int32s | None | Finding,
+        base: Int32s | Finding | None,
     ) -> Finding:
         link, subject = "aggregate", _hex(aggregate.root)
         try:
@@ -291,14 +289,18 @@ class Auditor:
         )
 
     def _update(
-        self, index: int, update: Update, submitted: UpdateSubmitted, record: PlanRecord, model: Model
+        self,
+        index: int,
+        update: Update,
+        submitted: UpdateSubmitted,
+        record: PlanRecord,
+        model: Model,
     ) -> tuple[Finding, bool]:
         """The finding, and whether the update's bytes are here and have the posted root."""
         link, subject = "update", f"update {index} by {update.member}"
         self.progress(subject)
         children = [
-            self._batch(batch_id, update.member, model.alliance)
-            for batch_id in submitted.batch_ids
+            self._batch(batch_id, update.member, model.alliance) for batch_id in submitted.batch_ids
         ]
         wrong = []
         if update.data_root != _data_root(submitted.batch_ids):
@@ -374,10 +376,9 @@ class Auditor:
             device = self._see(link, subject, lambda: self.ledger.device(batch.device))
         except _Stop as stop:
             return stop.finding
-        verifier = PacketVerifier(
-            bytes.fromhex(batch.device[2:]), PacketFormat(int(device.format))
-        )
-        wrong, times = [], []
+        verifier = PacketVerifier(bytes.fromhex(batch.device[2:]), PacketFormat(int(device.format)))
+        wrong: list[str] = []
+        times: list[int] = []
         for index, raw in enumerate(packets):
             try:
                 timestamp = verifier.verify(raw)[0].timestamp
@@ -438,7 +439,7 @@ def _derivation(
     plan: Plan | None,
     updates: Sequence[tuple[Update, UpdateSubmitted]],
     usable: Sequence[bool],
-    base: Int32s | None | Finding,
+    base: Int32s | Finding | None,
 ) -> Finding:
     """Whether the updates, averaged again, make the aggregate, and that the program."""
     link, subject = "derivation", _hex(aggregate.program_hash)

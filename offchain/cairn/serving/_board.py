@@ -154,7 +154,7 @@ class ModelBoard:
             await asyncio.sleep(self._settings.poll_s)
 
     async def wait_until_read(self, timeout_s: float) -> bool:
-        """Wait until the registry was asked once, with whatever outcome; False if it takes longer."""
+        """Wait until the registry was asked once, however it went; False if it takes longer."""
         try:
             await asyncio.wait_for(self._read.wait(), timeout_s)
         except TimeoutError:

@@ -6,17 +6,19 @@ program is derived and run. Tests break one link of it at a time.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import copy
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
+from cairn.domain.programs import Program
 from eth_utils.address import to_checksum_address
 
 from cairn import chain
 from cairn.audit import Auditor, FakeLedger, Finding
 from cairn.devices import AIR_QUALITY, Batch, build_batch, simulate_fleet, training_table
+from cairn.domain.cid import Cid
 from cairn.domain.keccak import keccak256
-from cairn.domain.programs import Program
 from cairn.storage import MemoryStore
 from cairn.training import (
     Aggregate,
@@ -75,9 +77,17 @@ class World:
         return self.store.add(data).binary
 
     def remove(self, cid: bytes) -> None:
-        from cairn.domain.cid import Cid
-
+        """Nobody holds the content any more."""
         del self.store.blocks[Cid.from_bytes(cid)]
+
+    def flip(self, cid: bytes, byte: int = 0) -> None:
+        """The store holds other bytes under the same id."""
+        data = bytearray(self.store.blocks[Cid.from_bytes(cid)])
+        data[byte] ^= 1
+        self.store.blocks[Cid.from_bytes(cid)] = bytes(data)
+
+    def batch_of(self, member: int, round_id: int = 2) -> int:
+        return self.ledger.round_updates[round_id][member][1].batch_ids[0]
 
 
 def build_world() -> World:
@@ -107,7 +117,7 @@ def build_world() -> World:
 
 
 def _plan() -> Plan:
-    return Plan.from_schema(AIR_QUALITY, ranges=RANGES, weight_cap=20)
+    return Plan.from_schema(AIR_QUALITY, ranges=RANGES)
 
 
 def _anchor(world: World, member: str, batch: Batch) -> int:
@@ -143,9 +153,7 @@ def _play_round(world: World, round_id: int, batch_ids: list[int]) -> None:
     updates, records = [], []
     for member, batch_id in zip(MEMBERS, batch_ids, strict=True):
         table = training_table([world.batches[batch_id]], AIR_QUALITY)
-        readings = Table(
-            table.features.astype("int64"), table.targets[:, 0].astype("int64")
-        )
+        readings = Table(table.features.astype("int64"), table.targets[:, 0].astype("int64"))
         weight = min(world.batches[batch_id].count, plan.rule.weight_cap)
         trained = train(plan, readings) if base is None else train(plan, readings, base)
         update = Update(trained.values, weight)
@@ -200,8 +208,6 @@ def _play_round(world: World, round_id: int, batch_ids: list[int]) -> None:
 
 
 def _parameters(world: World, round_id: int) -> Any:
-    from cairn.domain.cid import Cid
-
     data = world.store.fetch(Cid.from_bytes(world.ledger.aggregates[round_id].cid))
     return Aggregate.from_bytes(data, n_parameters=world.plan.n_parameters).parameters
 
@@ -229,6 +235,16 @@ def _sell(world: World) -> None:
     ledger.predicted_events[TX] = [chain.Predicted(MODEL, 3, BUYER, 10**17, FEATURES, outputs)]
 
 
-@pytest.fixture
-def world() -> World:
+@pytest.fixture(scope="session")
+def honest_world() -> World:
     return build_world()
+
+
+@pytest.fixture
+def world(honest_world: World) -> World:
+    """A copy of the honest world, to break."""
+    return replace(
+        honest_world,
+        ledger=copy.deepcopy(honest_world.ledger),
+        store=copy.deepcopy(honest_world.store),
+    )
