@@ -88,7 +88,7 @@ def found(stage: Stage, seed: int) -> Cast:
     stage.chapter("Three owners of sensors found an alliance")
     accounts = stage.accounts
     members, operator, buyer = list(accounts[1:4]), accounts[4], accounts[5]
-    system = deploy_system(accounts[0], stage.journal)
+    system = deploy_system(accounts[0], journal=stage.journal)
     stage.say(f"deployed the system: {stage.n_contracts} contracts, none with an owner")
     alliance = launch_alliance(
         accounts[0],
@@ -235,7 +235,7 @@ def anchor(stage: Stage, cast: Cast) -> None:
                 batch.first,
                 batch.last,
                 cid.to_bytes(),
-                **stage.bond(registry),
+                value=registry.bond_wei(),
                 sender=member,
             )
             stage.note("DeviceRegistry.anchor_batch", receipt)

@@ -34,24 +34,44 @@ from scripts._deployment import (
 NATIVE = "0xEeeeeEeeeEeEeeEeEeEeeEEEeeeeEeeeeeeeEEeE"
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
-# Groups in order; the contracts of one group name each other.
-SYSTEM: tuple[Group, ...] = (
-    (Step("DeviceRegistry"),),
-    (Step("ProgramStore"),),
-    (Step("Evaluator", lambda at: (at["ProgramStore"],)),),
-    (
-        Step("StakeLedger", lambda at: ([at["TrainingRounds"], at["InferenceMarket"]],)),
-        Step("ModelRegistry", lambda at: (at["TrainingRounds"], at["ProgramStore"])),
-        Step(
-            "TrainingRounds",
-            lambda at: (at["DeviceRegistry"], at["ModelRegistry"], at["StakeLedger"]),
+ZERO = "0x0000000000000000000000000000000000000000"
+
+
+@dataclass(frozen=True)
+class SystemSettings:
+    """What differs from network to network."""
+
+    # Lost with a batch that fails its spot check: a multiple of what anchoring one costs.
+    bond_wei: int = 10**18
+    # IoTeX's identity contracts; empty where there are none.
+    ioid_registry: str = ZERO
+    ioid: str = ZERO
+
+
+def system_groups(settings: SystemSettings) -> tuple[Group, ...]:
+    """The shared contracts in the order of their deployment; those of one group name each other."""
+    return (
+        (
+            Step(
+                "DeviceRegistry",
+                lambda _: (settings.bond_wei, settings.ioid_registry, settings.ioid),
+            ),
         ),
-        Step(
-            "InferenceMarket",
-            lambda at: (at["ModelRegistry"], at["Evaluator"], at["StakeLedger"]),
+        (Step("ProgramStore", lambda _: ([],)),),
+        (Step("Evaluator", lambda at: (at["ProgramStore"],)),),
+        (
+            Step("StakeLedger", lambda at: ([at["TrainingRounds"], at["InferenceMarket"]],)),
+            Step("ModelRegistry", lambda at: (at["TrainingRounds"], at["ProgramStore"])),
+            Step(
+                "TrainingRounds",
+                lambda at: (at["DeviceRegistry"], at["ModelRegistry"], at["StakeLedger"]),
+            ),
+            Step(
+                "InferenceMarket",
+                lambda at: (at["ModelRegistry"], at["Evaluator"], at["StakeLedger"]),
+            ),
         ),
-    ),
-)
+    )
 
 
 @dataclass(frozen=True)
@@ -96,13 +116,14 @@ class AllianceSettings:
 
 def deploy_system(
     deployer: AccountAPI,
+    settings: SystemSettings | None = None,
     journal: Journal | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> System:
     """Deploy what of the system is not deployed yet, and return all of it."""
     journal = journal or _journal_in_memory()
     known: dict[str, str] = {}
-    for group in SYSTEM:
+    for group in system_groups(settings or SystemSettings()):
         deploy_group(group, deployer, journal, known, say=say)
     return System(**{_attribute(name): _at(name, known[name]) for name in _names(System)})
 
@@ -238,7 +259,8 @@ def cli(alias: str | None) -> None:
         journal = open_journal()
         journal.record.setdefault("commit", commit())
         journal.record["deployer"] = deployer.address
-        system = deploy_system(deployer, journal, click.echo)
+        system_settings = SystemSettings(**settings.get("system", {}))
+        system = deploy_system(deployer, system_settings, journal, click.echo)
         for entry in settings.get("alliances", ()):
             launch_alliance(deployer, system, AllianceSettings(**entry), journal, click.echo)
         journal.save()
