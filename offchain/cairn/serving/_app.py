@@ -112,6 +112,8 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         task = asyncio.create_task(models.run())
+        # So that the first answer is a good one; a registry out of reach holds nobody up for long.
+        await models.wait_until_read(settings.start_wait_s)
         try:
             yield
         finally:
