@@ -69,7 +69,7 @@ class Running:
 
     def __init__(self, settings: Settings, parts: Parts) -> None:
         self.system, signer = connect(settings)
-        self._store = Store(settings.database_url)
+        self._store = Store(settings.database)
         self._lease: Lease | None = None
         try:
             self._lease = self._store.lease(signer.address)
