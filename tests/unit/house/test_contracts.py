@@ -28,6 +28,8 @@ def reasons(source: str) -> Iterator[tuple[int, str | None]]:
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type in (tokenize.NEWLINE, tokenize.ENDMARKER):
             if line and line[0].string in ("assert", "raise"):
+                while line[-1].string == ")":
+                    line.pop()
                 last = line[-1]
                 said = last.string[1:-1] if last.type == tokenize.STRING else None
                 yield line[0].start[0], said
@@ -75,5 +77,6 @@ def test_contracts__reverts__are_unique_and_short_and_say_where(contracts):
 
 
 def test_reasons__examples__are_found():
-    source = 'assert a > (\n    b\n), "place: why"\nassert c  # "not: this"\nraise "x: y"\n'
-    assert list(reasons(source)) == [(1, "place: why"), (4, None), (5, "x: y")]
+    source = 'assert a > (\n    b\n), "place: why"\nassert c  # "not: this"\nraise "x: y"\nassert d, (\n    "e: f"\n)\n'
+    expected = [(1, "place: why"), (4, None), (5, "x: y"), (6, "e: f")]
+    assert list(reasons(source)) == expected
