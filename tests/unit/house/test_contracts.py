@@ -77,6 +77,11 @@ def test_contracts__reverts__are_unique_and_short_and_say_where(contracts):
 
 
 def test_reasons__examples__are_found():
-    source = 'assert a > (\n    b\n), "place: why"\nassert c  # "not: this"\nraise "x: y"\nassert d, (\n    "e: f"\n)\n'
+    source = (
+        'assert a > (\n    b\n), "place: why"\n'
+        'assert c  # "not: this"\n'
+        'raise "x: y"\n'
+        'assert d, (\n    "e: f"\n)\n'
+    )
     expected = [(1, "place: why"), (4, None), (5, "x: y"), (6, "e: f")]
     assert list(reasons(source)) == expected
