@@ -1,1 +1,5 @@
-"""The command line: `cairn`."""
+"""The `cairn` command."""
+
+from cairn.cli._main import cairn, main
+
+__all__ = ["cairn", "main"]

@@ -1,1 +1,1 @@
-"""Integers, programs, trees of hashes and content ids: pure, no I/O."""
+"""Integers, programs, Merkle trees, packets and typed data: pure, with no I/O and no floats."""

@@ -1,0 +1,400 @@
+# pragma version 0.4.3
+# pragma nonreentrancy on
+"""
+@title ModelRegistry: what was learned, what is served, on which terms
+@license Apache-2.0
+@notice An alliance creates models here. A model is a line of versions, none of which ever changes; an alias
+        points at one of them, and where it pointed at any time stays on record. `production` is the version
+        that is sold; the terms of sale are append-only, so that a request keeps the terms it was made under.
+@dev MODEL-1: a version, once registered, never changes; versions count from 1 without gaps.
+     MODEL-2: terms, once set, never change; a model's current terms name its production version.
+     MODEL-3: only a version whose program is published is sold: every answer can be judged.
+     MODEL-4: only a model's alliance moves its aliases and sets its terms.
+     MODEL-5: version_at(model, alias, t) never changes for a t in the past.
+@custom:kill Cannot be stopped: no owner, no upgrade. An alliance ends the sale of its model by `end_sale`.
+"""
+
+from ..interfaces import IModelRegistry
+from ..interfaces import IProgramStore
+from ..interfaces import IShareToken
+
+implements: IModelRegistry
+
+
+# The alias that is sold, as ASCII padded with zeros.
+PRODUCTION: constant(bytes32) = 0x70726f64756374696f6e00000000000000000000000000000000000000000000
+MAX_BPS: constant(uint256) = 10_000
+# Long enough for a watcher on a slow line to be heard.
+MIN_WINDOW_S: constant(uint256) = 600
+# Shorter than unbonding, so that stake never leaves before a window closes.
+MAX_WINDOW_S: constant(uint256) = 7 * 86_400
+# Half of it, the bounty, pays a challenger's gas at IoTeX's least gas price (276k gas: 0.28 coin) with a margin.
+MIN_LOCK_WEI: constant(uint256) = 10**18
+# What fits in the packed record, far above any sum that exists.
+MAX_LOCK_WEI: constant(uint256) = 2**96 - 1
+MAX_PRICE: constant(uint256) = 2**96 - 1
+# What fits in the packed record.
+MAX_VERSIONS: constant(uint256) = 2**32 - 1
+
+# The contract whose finalized rounds register versions.
+ROUNDS: immutable(address)
+PROGRAM_STORE: immutable(IProgramStore)
+
+# How many models there are; create_model writes it.
+n_models: public(uint256)
+# Model id -> its record; create_model writes it.
+_models: HashMap[uint256, IModelRegistry.Model]
+# Model id -> how many versions it has; register_version writes it.
+_n_versions: HashMap[uint256, uint256]
+# Model id -> version -> its record; register_version writes it.
+_versions: HashMap[uint256, HashMap[uint256, IModelRegistry.Version]]
+# Model id -> alias -> how often it was moved; set_alias writes it.
+_n_moves: HashMap[uint256, HashMap[bytes32, uint256]]
+# Model id -> alias -> index -> unix seconds (upper half), version (lower half); set_alias writes it.
+_moves: HashMap[uint256, HashMap[bytes32, HashMap[uint256, uint256]]]
+# How many terms there are; _append_terms writes it.
+n_terms: public(uint256)
+# Model id -> the terms in force, 0 for none; _append_terms and end_sale write it.
+_current_terms: HashMap[uint256, uint256]
+# Terms id -> price u96, operator u16, holders u16, window u32, version u32, model u64, from the low end.
+_terms: HashMap[uint256, uint256]
+# Terms id -> stake that each answer locks in wei u96, features of the program u16, from the low end.
+_lock_and_features: HashMap[uint256, uint256]
+# Terms id -> the program of the terms' version.
+_program_hash: HashMap[uint256, bytes32]
+
+
+@deploy
+def __init__(rounds: address, program_store: IProgramStore):
+    """
+    @param rounds The TrainingRounds contract, which may register versions.
+    @param program_store Where programs are published.
+    """
+    assert rounds != empty(address), "registry: rounds is zero"
+    assert program_store.address.is_contract, "registry: no program store"
+    ROUNDS = rounds
+    PROGRAM_STORE = program_store
+
+
+# --- alliances ---
+
+
+@external
+def create_model(
+    name: String[64], share_token: IShareToken, schema_hash: bytes32, schema_cid: Bytes[36]
+) -> uint256:
+    """
+    @notice Create a model. The caller, an alliance's timelock, becomes its alliance for good.
+    @param name What people call it.
+    @param share_token The alliance's shares: they earn the holders' part of the income.
+    @param schema_hash keccak256 of the schema's canonical JSON.
+    @param schema_cid Where the schema is.
+    @return model_id From 1.
+    """
+    assert len(name) > 0, "create_model: no name"
+    assert schema_hash != empty(bytes32), "create_model: no schema hash"
+    assert len(schema_cid) > 0, "create_model: no schema cid"
+    currency: address = staticcall share_token.currency()
+    assert currency != empty(address), "create_model: no currency"
+
+    model_id: uint256 = self.n_models + 1
+    self.n_models = model_id
+    self._models[model_id] = IModelRegistry.Model(
+        alliance=msg.sender,
+        share_token=share_token.address,
+        currency=currency,
+        name=name,
+        schema_hash=schema_hash,
+        schema_cid=schema_cid,
+    )
+    log IModelRegistry.ModelCreated(
+        model_id=model_id, alliance=msg.sender, name=name, schema_cid=schema_cid
+    )
+    return model_id
+
+
+@external
+def register_version(
+    model_id: uint256,
+    program_hash: bytes32,
+    program_cid: Bytes[36],
+    parameters_root: bytes32,
+    data_root: bytes32,
+    card_cid: Bytes[36],
+    parent: uint256,
+    round_id: uint256,
+) -> uint256:
+    """
+    @notice Add a version: the alliance by vote (round 0), or the training rounds on finalizing one.
+    @return version From 1.
+    """
+    if msg.sender == ROUNDS:
+        assert round_id != 0, "register: round is zero"
+    else:
+        self._check_alliance(model_id)
+        assert round_id == 0, "register: only rounds name a round"
+    assert program_hash != empty(bytes32), "register: no program hash"
+    assert len(program_cid) > 0, "register: no program cid"
+    version: uint256 = self._n_versions[model_id] + 1
+    assert parent < version, "register: unknown parent"
+    assert version <= MAX_VERSIONS, "register: too many versions"
+
+    self._n_versions[model_id] = version
+    self._versions[model_id][version] = IModelRegistry.Version(
+        program_hash=program_hash,
+        program_cid=program_cid,
+        parameters_root=parameters_root,
+        data_root=data_root,
+        card_cid=card_cid,
+        parent=parent,
+        round_id=round_id,
+        registered_at=block.timestamp,
+    )
+    log IModelRegistry.VersionRegistered(
+        model_id=model_id,
+        version=version,
+        program_hash=program_hash,
+        program_cid=program_cid,
+        round_id=round_id,
+    )
+    return version
+
+
+@external
+def set_alias(model_id: uint256, alias: bytes32, version: uint256):
+    """
+    @notice Point an alias at a version. Moving `production` while the model is on sale appends terms that
+            sell the new version at the price in force.
+    """
+    self._check_alliance(model_id)
+    assert alias != empty(bytes32), "set_alias: no alias"
+    self._check_version(model_id, version)
+
+    index: uint256 = self._n_moves[model_id][alias]
+    self._n_moves[model_id][alias] = index + 1
+    self._moves[model_id][alias][index] = (block.timestamp << 128) | version
+    log IModelRegistry.AliasSet(model_id=model_id, alias=alias, version=version)
+
+    terms_id: uint256 = self._current_terms[model_id]
+    if alias == PRODUCTION and terms_id != 0:
+        terms: IModelRegistry.Terms = self._unpack_terms(terms_id)
+        terms.version = version
+        self._append_terms(terms)
+
+
+@external
+def set_terms(
+    model_id: uint256,
+    price: uint256,
+    operator_bps: uint256,
+    holders_bps: uint256,
+    window_s: uint256,
+    lock_wei: uint256,
+):
+    """
+    @notice Put the production version on sale, or change its terms for requests to come.
+    @param price In the alliance's currency, in its smallest unit; 0 makes predictions free.
+    @param operator_bps The operator's part of an answered request, of 10,000.
+    @param holders_bps The shareholders' part; what is left goes to the treasury.
+    @param window_s How long an answer may be challenged, seconds.
+    @param lock_wei Stake that each answer locks, in the chain's native coin.
+    """
+    self._check_alliance(model_id)
+    assert price <= MAX_PRICE, "set_terms: price too high"
+    assert operator_bps <= MAX_BPS, "set_terms: operator part above all"
+    assert holders_bps <= MAX_BPS - operator_bps, "set_terms: parts above all"
+    assert window_s >= MIN_WINDOW_S, "set_terms: window too short"
+    assert window_s <= MAX_WINDOW_S, "set_terms: window too long"
+    assert lock_wei >= MIN_LOCK_WEI, "set_terms: lock too small"
+    assert lock_wei <= MAX_LOCK_WEI, "set_terms: lock too large"
+    version: uint256 = self._version_at(model_id, PRODUCTION, block.timestamp)
+    assert version != 0, "set_terms: no production version"
+    self._append_terms(
+        IModelRegistry.Terms(
+            model_id=model_id,
+            version=version,
+            program_hash=empty(bytes32),  # _append_terms looks up the program
+            n_features=0,
+            price=price,
+            operator_bps=operator_bps,
+            holders_bps=holders_bps,
+            window_s=window_s,
+            lock_wei=lock_wei,
+        )
+    )
+
+
+@external
+def end_sale(model_id: uint256):
+    """
+    @notice Take a model off sale. Open requests keep their terms and end as usual.
+    """
+    self._check_alliance(model_id)
+    assert self._current_terms[model_id] != 0, "end_sale: not on sale"
+    self._current_terms[model_id] = 0
+    log IModelRegistry.SaleEnded(model_id=model_id)
+
+
+# --- views ---
+
+
+@view
+@external
+def model(model_id: uint256) -> IModelRegistry.Model:
+    self._check_model(model_id)
+    return self._models[model_id]
+
+
+@view
+@external
+def version(model_id: uint256, version: uint256) -> IModelRegistry.Version:
+    self._check_version(model_id, version)
+    return self._versions[model_id][version]
+
+
+@view
+@external
+def latest_version(model_id: uint256) -> uint256:
+    return self._n_versions[model_id]
+
+
+@view
+@external
+def program_of(model_id: uint256, version: uint256) -> bytes32:
+    return self._versions[model_id][version].program_hash
+
+
+@view
+@external
+def alliance_of(model_id: uint256) -> address:
+    """
+    @notice The model's alliance; the zero address if there is no such model.
+    """
+    return self._models[model_id].alliance
+
+
+@view
+@external
+def payees(model_id: uint256) -> (address, address, address):
+    # Field by field: the whole record would read its strings too.
+    return (
+        self._models[model_id].currency,
+        self._models[model_id].share_token,
+        self._models[model_id].alliance,
+    )
+
+
+@view
+@external
+def version_at(model_id: uint256, alias: bytes32, timestamp: uint256) -> uint256:
+    """
+    @notice The version that an alias pointed at, at a time not after now; 0 for none.
+    """
+    assert timestamp <= block.timestamp, "version_at: in the future"
+    return self._version_at(model_id, alias, timestamp)
+
+
+@view
+@external
+def current_terms(model_id: uint256) -> uint256:
+    return self._current_terms[model_id]
+
+
+@view
+@external
+def terms(terms_id: uint256) -> IModelRegistry.Terms:
+    assert terms_id != 0 and terms_id <= self.n_terms, "terms: unknown terms"
+    return self._unpack_terms(terms_id)
+
+
+# --- internal ---
+
+
+@view
+@internal
+def _check_model(model_id: uint256):
+    assert self._models[model_id].alliance != empty(address), "registry: unknown model"
+
+
+@view
+@internal
+def _check_alliance(model_id: uint256):
+    self._check_model(model_id)
+    assert msg.sender == self._models[model_id].alliance, "registry: caller is not alliance"
+
+
+@view
+@internal
+def _check_version(model_id: uint256, version: uint256):
+    self._check_model(model_id)
+    assert version != 0 and version <= self._n_versions[model_id], "registry: unknown version"
+
+
+@view
+@internal
+def _version_at(model_id: uint256, alias: bytes32, timestamp: uint256) -> uint256:
+    """
+    @dev Binary search for the last move not after `timestamp`.
+    """
+    low: uint256 = 0  # moves below it are not after the timestamp
+    high: uint256 = self._n_moves[model_id][alias]  # moves from it on are
+    for _: uint256 in range(64):  # halving 2**64 moves
+        if low >= high:
+            break
+        middle: uint256 = (low + high) // 2
+        if self._moves[model_id][alias][middle] >> 128 <= timestamp:
+            low = middle + 1
+        else:
+            high = middle
+    if low == 0:
+        return 0
+    return self._moves[model_id][alias][low - 1] & (2**128 - 1)
+
+
+@internal
+def _append_terms(terms: IModelRegistry.Terms):
+    program_hash: bytes32 = self._versions[terms.model_id][terms.version].program_hash
+    assert staticcall PROGRAM_STORE.is_published(program_hash), "terms: program not published"
+    terms_id: uint256 = self.n_terms + 1
+    self.n_terms = terms_id
+    # Each part was checked against its width where it was set.
+    self._terms[terms_id] = (
+        terms.price
+        | (terms.operator_bps << 96)
+        | (terms.holders_bps << 112)
+        | (terms.window_s << 128)
+        | (terms.version << 160)
+        | (terms.model_id << 192)
+    )
+    n_features: uint256 = staticcall PROGRAM_STORE.n_features(program_hash)
+    self._lock_and_features[terms_id] = terms.lock_wei | (n_features << 96)
+    self._program_hash[terms_id] = program_hash
+    self._current_terms[terms.model_id] = terms_id
+    log IModelRegistry.TermsSet(
+        model_id=terms.model_id,
+        terms_id=terms_id,
+        version=terms.version,
+        price=terms.price,
+        operator_bps=terms.operator_bps,
+        holders_bps=terms.holders_bps,
+        window_s=terms.window_s,
+        lock_wei=terms.lock_wei,
+    )
+
+
+@view
+@internal
+def _unpack_terms(terms_id: uint256) -> IModelRegistry.Terms:
+    packed: uint256 = self._terms[terms_id]
+    lock_and_features: uint256 = self._lock_and_features[terms_id]
+    return IModelRegistry.Terms(
+        model_id=packed >> 192,
+        version=(packed >> 160) & (2**32 - 1),
+        program_hash=self._program_hash[terms_id],
+        n_features=lock_and_features >> 96,
+        price=packed & MAX_PRICE,
+        operator_bps=(packed >> 96) & (2**16 - 1),
+        holders_bps=(packed >> 112) & (2**16 - 1),
+        window_s=(packed >> 128) & (2**32 - 1),
+        lock_wei=lock_and_features & MAX_LOCK_WEI,
+    )

@@ -1,0 +1,42 @@
+"""Where data comes from: batches of signed packets, training tables, synthetic devices."""
+
+from cairn.devices._air_quality import AIR_QUALITY
+from cairn.devices._batches import (
+    MAX_BATCH_PACKETS,
+    Batch,
+    BatchError,
+    Opening,
+    batch_id,
+    build_batch,
+    parse_batch,
+    thin_packets,
+    verify_packets,
+)
+from cairn.devices._simulator import (
+    CLIMATES,
+    Climate,
+    SimulatedDevice,
+    SimulatedFault,
+    simulate_fleet,
+)
+from cairn.devices._table import Table, training_table
+
+__all__ = [
+    "AIR_QUALITY",
+    "CLIMATES",
+    "MAX_BATCH_PACKETS",
+    "Batch",
+    "BatchError",
+    "Climate",
+    "Opening",
+    "SimulatedDevice",
+    "SimulatedFault",
+    "Table",
+    "batch_id",
+    "build_batch",
+    "parse_batch",
+    "simulate_fleet",
+    "thin_packets",
+    "training_table",
+    "verify_packets",
+]

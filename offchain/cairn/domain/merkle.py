@@ -1,0 +1,263 @@
+"""Keccak Merkle trees whose proofs OpenZeppelin's and snekmate's verifiers accept.
+
+Leaves are hashed twice and each pair of nodes is sorted before it is hashed, so that an inner node
+never passes for a leaf. The shape is that of OpenZeppelin's `StandardMerkleTree` with
+`sortLeaves: false`: leaf hashes wait in a queue, the two at its head are hashed and their parent
+goes to its end, until one is left. In the order in which they entered the queue the nodes are
+numbered 0 .. 2n-2: leaf i is node i, nodes 2k and 2k+1 have node n+k as parent, 2n-2 is the root.
+
+Nodes lie in one bytearray, 32 bytes each: a million leaves take 64 MB. `MerkleAccumulator` finds
+the root of a stream of leaves, of known number, in O(log n) memory.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import sha3  # type: ignore[import-untyped, unused-ignore]
+
+from cairn.domain.keccak import keccak256
+from cairn.errors import CairnError
+
+__all__ = [
+    "MerkleAccumulator",
+    "MerkleError",
+    "MerkleTree",
+    "MultiProof",
+    "hash_pair",
+    "leaf_hash",
+    "packet_leaf",
+    "process_multiproof",
+    "process_proof",
+    "verify_multiproof",
+    "verify_proof",
+]
+
+_HASH = 32
+
+
+class MerkleError(CairnError):
+    """A tree, an index or a proof that cannot be."""
+
+
+def leaf_hash(encoded: bytes) -> bytes:
+    """The hash of a leaf whose ABI-encoded content is `encoded`: keccak256 twice."""
+    return keccak256(keccak256(encoded))
+
+
+def packet_leaf(index: int, device: bytes, packet: bytes) -> bytes:
+    """The leaf of one packet of a batch: over abi.encode(uint256 index, address device, bytes).
+
+    `device` is the 20-byte address. The index is inside, so two packets at one place are provable.
+    """
+    if len(device) != 20:
+        raise MerkleError(f"a device address of {len(device)} bytes: give the 20 bytes")
+    size = len(packet)
+    encoded = b"".join(
+        (
+            index.to_bytes(32, "big"),
+            bytes(12),
+            device,
+            _OFFSET,
+            size.to_bytes(32, "big"),
+            packet,
+            bytes(-size % 32),
+        )
+    )
+    inner = sha3.keccak_256(encoded).digest()
+    digest: bytes = sha3.keccak_256(inner).digest()
+    return digest
+
+
+_OFFSET = (0x60).to_bytes(32, "big")
+
+
+def hash_pair(a: bytes, b: bytes) -> bytes:
+    """The parent of two nodes: keccak256 of both, the smaller first."""
+    return keccak256(a + b if a < b else b + a)
+
+
+def process_proof(leaf: bytes, proof: Iterable[bytes]) -> bytes:
+    """The root that `proof` leads to from `leaf`."""
+    node = leaf
+    for sibling in proof:
+        node = hash_pair(node, sibling)
+    return node
+
+
+def verify_proof(root: bytes, leaf: bytes, proof: Iterable[bytes]) -> bool:
+    """Whether `proof` leads from the leaf hash to the root."""
+    return process_proof(leaf, proof) == root
+
+
+@dataclass(frozen=True)
+class MultiProof:
+    """Several leaves proved together, in the order in which a verifier takes them.
+
+    A flag says where the second node of a step comes from: True, from the leaves and the nodes
+    already found; False, from `proof`.
+    """
+
+    leaves: tuple[bytes, ...]
+    proof: tuple[bytes, ...]
+    flags: tuple[bool, ...]
+
+
+def process_multiproof(multiproof: MultiProof) -> bytes:
+    """The root that a multiproof leads to; raises MerkleError if its parts do not fit together."""
+    leaves, proof, flags = multiproof.leaves, multiproof.proof, multiproof.flags
+    if not leaves:
+        raise MerkleError("a multiproof of no leaves proves nothing: name at least one")
+    if len(leaves) + len(proof) != len(flags) + 1:
+        raise MerkleError(
+            f"a multiproof of {len(leaves)} leaves, {len(proof)} siblings and {len(flags)} flags "
+            "does not add up: leaves and siblings are one more than flags"
+        )
+    queue = list(leaves)
+    head = taken = 0
+    for joined in flags:
+        if head + (2 if joined else 1) > len(queue):
+            raise MerkleError("the multiproof asks for a node that it has not made: build it anew")
+        node = queue[head]
+        head += 1
+        if joined:
+            other = queue[head]
+            head += 1
+        else:
+            if taken == len(proof):
+                raise MerkleError("the multiproof lacks a sibling: build it anew")
+            other = proof[taken]
+            taken += 1
+        queue.append(hash_pair(node, other))
+    if taken != len(proof) or head != len(queue) - 1:
+        raise MerkleError("the multiproof has parts left over: build it anew")
+    return queue[-1]
+
+
+def verify_multiproof(root: bytes, multiproof: MultiProof) -> bool:
+    """Whether a multiproof leads to the root; a malformed one does not."""
+    try:
+        return process_multiproof(multiproof) == root
+    except MerkleError:
+        return False
+
+
+class MerkleTree:
+    """A tree over leaf hashes, kept whole so that it can prove any of its leaves."""
+
+    def __init__(self, leaves: Iterable[bytes]) -> None:
+        """Build the tree over 32-byte leaf hashes, in their order; raises MerkleError if empty."""
+        nodes = list(leaves)
+        count = len(nodes)
+        if not count:
+            raise MerkleError("a Merkle tree needs at least one leaf")
+        for index, leaf in enumerate(nodes):
+            if len(leaf) != _HASH:
+                raise MerkleError(f"leaf {index} has {len(leaf)} bytes: hash it to 32 first")
+        keccak = sha3.keccak_256
+        level = nodes
+        # One tight pass a stretch of the queue: what it yields is the next stretch.
+        buffer = bytearray(b"".join(level))
+        pending = level
+        while True:
+            odd = len(pending) & 1
+            made = [
+                keccak(a + b if a < b else b + a).digest()
+                for a, b in zip(pending[0::2], pending[1::2], strict=False)
+            ]
+            if not made:
+                break
+            buffer += b"".join(made)
+            pending = pending[-1:] + made if odd else made
+        self._nodes = bytes(buffer)
+        self._count = count
+
+    def __len__(self) -> int:
+        return self._count
+
+    @property
+    def root(self) -> bytes:
+        return self._nodes[-_HASH:]
+
+    def leaf(self, index: int) -> bytes:
+        """The hash of leaf `index`, from 0."""
+        self._check(index)
+        return self._node(index)
+
+    def proof(self, index: int) -> tuple[bytes, ...]:
+        """The siblings from leaf `index` up to the root."""
+        self._check(index)
+        siblings = []
+        node = index
+        last = 2 * self._count - 2
+        while node != last:
+            siblings.append(self._node(node ^ 1))
+            node = self._count + node // 2
+        return tuple(siblings)
+
+    def multiproof(self, indexes: Sequence[int]) -> MultiProof:
+        """One proof for several leaves; its `leaves` are in ascending order of their index."""
+        if not indexes:
+            raise MerkleError("a multiproof of no leaves proves nothing: name at least one")
+        if len(set(indexes)) != len(indexes):
+            raise MerkleError("a leaf is named twice: name each index once")
+        for index in indexes:
+            self._check(index)
+        queue = sorted(indexes)
+        leaves = tuple(self._node(index) for index in queue)
+        proof: list[bytes] = []
+        flags: list[bool] = []
+        head = 0
+        last = 2 * self._count - 2
+        while queue[head] != last:
+            node = queue[head]
+            head += 1
+            joined = head < len(queue) and queue[head] == node ^ 1
+            if joined:
+                head += 1
+            else:
+                proof.append(self._node(node ^ 1))
+            flags.append(joined)
+            queue.append(self._count + node // 2)
+        return MultiProof(leaves, tuple(proof), tuple(flags))
+
+    def _node(self, number: int) -> bytes:
+        return self._nodes[number * _HASH : (number + 1) * _HASH]
+
+    def _check(self, index: int) -> None:
+        if not 0 <= index < self._count:
+            raise MerkleError(f"no leaf {index} in a tree of {self._count}: they count from 0")
+
+
+class MerkleAccumulator:
+    """The root of a stream of leaves, whose number is known beforehand, in O(log n) memory."""
+
+    def __init__(self, count: int) -> None:
+        if count < 1:
+            raise MerkleError("a Merkle tree needs at least one leaf")
+        self._count = count
+        self._added = 0
+        # A node waits here, by its number, until its sibling comes.
+        self._waiting: dict[int, bytes] = {}
+
+    def add(self, leaf: bytes) -> None:
+        """Take the next leaf hash; raises MerkleError beyond the announced number."""
+        count = self._count
+        node = self._added
+        if node == count:
+            raise MerkleError(f"more than the {count} leaves that were announced")
+        self._added = node + 1
+        waiting = self._waiting
+        while True:
+            other = waiting.pop(node ^ 1, None)
+            if other is None or node == 2 * count - 2:
+                waiting[node] = leaf
+                return
+            leaf = sha3.keccak_256(other + leaf if other < leaf else leaf + other).digest()
+            node = count + node // 2
+
+    @property
+    def root(self) -> bytes:
+        """The root; raises MerkleError until every announced leaf has come."""
+        if self._added != self._count:
+            raise MerkleError(f"{self._added} of {self._count} leaves so far: add the rest first")
+        return self._waiting[2 * self._count - 2]

@@ -1,0 +1,279 @@
+"""Where the demo's story is played: a local chain, a store, an operator and an API, and a voice to
+tell it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ape import accounts, chain, networks
+from ape.api import AccountAPI, ReceiptAPI
+from ape.contracts import ContractEvent
+from cairn.cli._processes import LOOPBACK, Processes, Program, free_port
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from cairn.domain.cid import Cid
+from cairn.domain.schema import Schema
+from cairn.storage import ContentStore, EmbeddedStore
+from scripts._deployment import ROOT, DeploymentError, Journal, commit
+from scripts._gas import GasMeter
+
+CHAIN_ID = 4690  # IoTeX's testnet's, so that signatures bind what they would bind there
+COIN = 10**18
+OPERATOR_INDEX = 4  # of the development mnemonic
+WAIT_S = 30
+
+
+@dataclass
+class Stage:
+    """One run: its chain, its store, its processes, and what was noted on the way."""
+
+    console: Console
+    processes: Processes
+    folder: Path
+    rpc_url: str
+    store: ContentStore
+    journal: Journal
+    api_port: int
+    meter: GasMeter = field(default_factory=GasMeter)
+    balances: dict[str, int] = field(default_factory=dict)
+    claims: dict[str, int] = field(default_factory=dict)
+    n_chapters: int = 0
+
+    # --- the chain ---
+
+    @property
+    def accounts(self) -> Sequence[AccountAPI]:
+        return accounts.test_accounts
+
+    @property
+    def n_contracts(self) -> int:
+        return len(self.journal.record["contracts"])
+
+    def now(self) -> int:
+        """The chain's clock, unix seconds."""
+        return chain.provider.get_block("latest").timestamp
+
+    def advance(self, seconds: int, why: str) -> None:
+        """Move the local chain's clock on, and say so."""
+        chain.provider.make_request("evm_increaseTime", [seconds])
+        chain.provider.make_request("evm_mine", [])
+        self.console.print(f"    [dim]… {_duration(seconds)} later: {why}[/dim]")
+
+    def wait_for(self, what: str, condition: Callable[[], bool]) -> None:
+        """Wait until another process has done its part, or fail with the reason."""
+        give_up = time.monotonic() + WAIT_S
+        with self.console.status(f"    waiting until {what}"):
+            while not condition():
+                self.processes.check()
+                if time.monotonic() > give_up:
+                    raise self.failure(f"waited {WAIT_S} s in vain until {what}")
+                time.sleep(0.1)
+
+    def failure(self, why: str) -> DeploymentError:
+        return DeploymentError(f"the story broke off: {why} (logs: {self.folder / 'log'})")
+
+    def fetch(self, cid: bytes) -> bytes:
+        return self.store.fetch(Cid.from_bytes(cid))
+
+    # --- the processes ---
+
+    def deployed(self) -> None:
+        """Write down where everything is, for the other processes."""
+        self.journal.record["commit"] = commit()
+        self.journal.save()
+        self.balances = {a.address: a.balance for a in self.accounts[:6]}
+
+    def environment(self) -> dict[str, str]:
+        """What every Cairn process of this run is told."""
+        return {
+            **os.environ,
+            "CAIRN_RPC_URL": self.rpc_url,
+            "CAIRN_DEPLOYMENT": str(self.folder / "deployment.json"),
+            "CAIRN_STORE": str(self.folder / "store"),
+        }
+
+    def start_operator(self, operator: AccountAPI) -> None:
+        self._start(
+            "operator",
+            ["operator", "run"],
+            {
+                "CAIRN_OPERATOR_ACCOUNT": f"TEST::{OPERATOR_INDEX}",
+                "CAIRN_OPERATOR_DATABASE": f"sqlite:///{self.folder / 'operator.sqlite'}",
+                "CAIRN_OPERATOR_POLL_INTERVAL_S": "0.2",
+            },
+        )
+
+    def start_api(self) -> None:
+        self._start(
+            "api",
+            ["serve"],
+            {
+                # On this machine and for this story only: nobody else reaches it.
+                "CAIRN_SERVE_ACCESS": "open",
+                "CAIRN_SERVE_PORT": str(self.api_port),
+            },
+            port=self.api_port,
+        )
+
+    def _start(
+        self, name: str, arguments: list[str], env: Mapping[str, str], port: int | None = None
+    ) -> None:
+        command = [sys.executable, "-m", "cairn", *arguments]
+        self.processes.start(Program(name, command, port, {**self.environment(), **env}))
+
+    @property
+    def api_url(self) -> str:
+        return f"http://{LOOPBACK}:{self.api_port}"
+
+    # --- the notes ---
+
+    def note(self, operation: str, receipt: ReceiptAPI) -> ReceiptAPI:
+        """Note what a transaction cost."""
+        return self.meter.note(operation, receipt)
+
+    def events(self, event: ContractEvent) -> list[Any]:
+        """All events of one kind so far."""
+        return list(event.range(0, chain.blocks.height + 1))
+
+    def note_event(self, operation: str, event: ContractEvent) -> None:
+        """Note what the transactions cost in which another process caused an event."""
+        for log in self.events(event):
+            self.note(operation, chain.provider.get_receipt(log.transaction_hash))
+
+    def claimed(self, account: AccountAPI, amount: int) -> None:
+        self.claims[account.address] = self.claims.get(account.address, 0) + amount
+
+    # --- the voice ---
+
+    def chapter(self, title: str) -> None:
+        self.n_chapters += 1
+        self.console.print(f"\n[bold]{self.n_chapters}. {title}[/bold]")
+
+    def say(self, text: str) -> None:
+        self.console.print(f"    {text}", highlight=False)
+
+    def say_block(self, text: str) -> None:
+        for line in text.rstrip().splitlines():
+            self.console.print(f"    {line}", highlight=False, markup=False)
+
+    def say_answer(self, who: str, schema: Schema, outputs: tuple[int, ...]) -> None:
+        measured = schema.decode_targets(outputs)
+        words = ", ".join(
+            f"{column.name} {measured[column.name]} {column.unit}" for column in schema.targets
+        )
+        self.say(f"{who}: {words}  (integers {list(outputs)})")
+
+    @contextmanager
+    def progress(self, what: str, total: int) -> Iterator[Callable[[], None]]:
+        """A progress bar; the function that it yields counts one step."""
+        columns = (
+            TextColumn("    {task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+        )
+        with Progress(*columns, console=self.console) as bar:
+            task = bar.add_task(what, total=total)
+            yield lambda: bar.advance(task)
+
+    @staticmethod
+    def short(address: str) -> str:
+        return f"{address[:6]}…{address[-4:]}"
+
+    @staticmethod
+    def coin(amount: int) -> str:
+        return f"{amount / COIN:.6g} coin"
+
+    def say_accounts(self, rows: Sequence[tuple[str, AccountAPI, int]]) -> None:
+        """Who earned what. Rows: role, account, shares."""
+        table = Table(title="Who earned what", title_justify="left")
+        for column in (
+            "who",
+            "address",
+            "shares",
+            "income claimed or paid out",
+            "coin, gas included",
+        ):
+            table.add_column(column, justify="right" if column != "who" else "left")
+        for role, account, shares in rows:
+            change = account.balance - self.balances.get(account.address, 0)
+            table.add_row(
+                role,
+                self.short(account.address),
+                f"{shares / COIN:,.2f}" if shares else "",
+                self.coin(self.claims.get(account.address, 0)),
+                f"{change / COIN:+.6f}",
+            )
+        self.console.print()
+        self.console.print(table)
+
+    def say_gas(self) -> None:
+        table = gas_table(self.meter)
+        self.console.print(table)
+
+
+def gas_table(meter: GasMeter) -> Table:
+    """Gas of each operation, on both schedules."""
+    table = Table(title="Gas (the dearest of each)", title_justify="left")
+    table.add_column("operation")
+    table.add_column("Ethereum's schedule", justify="right")
+    table.add_column("IoTeX's formula", justify="right")
+    for cost in meter:
+        table.add_row(cost.operation, f"{cost.ethereum:,}", f"{cost.iotex:,}")
+    return table
+
+
+def _duration(seconds: int) -> str:
+    for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+        if seconds >= length:
+            count = seconds // length
+            return f"{count} {unit}{'s' if count > 1 else ''}"
+    return f"{seconds} s"
+
+
+def start_chain(processes: Processes, port: int) -> str:
+    """Start a local chain; returns its URL."""
+    anvil = shutil.which("anvil") or str(ROOT / "node_modules" / ".bin" / "anvil")
+    command = [
+        anvil,
+        "--host", LOOPBACK,
+        "--port", str(port),
+        "--chain-id", str(CHAIN_ID),
+        "--hardfork", "cancun",
+        "--silent",
+    ]  # fmt: skip
+    processes.start(Program("chain", command, port))
+    return f"http://{LOOPBACK}:{port}"
+
+
+@contextmanager
+def open_stage(
+    port: int = 0, folder: Path | None = None, console: Console | None = None
+) -> Iterator[Stage]:
+    """Start a chain and a store; on leaving, whatever the reason, end all that runs."""
+    folder = folder or ROOT / "var" / "demo"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    with Processes(folder) as processes:
+        rpc_url = start_chain(processes, port or free_port())
+        with networks.parse_network_choice(f"iotex:dev:{rpc_url}"):
+            yield Stage(
+                console=console or Console(),
+                processes=processes,
+                folder=folder,
+                rpc_url=rpc_url,
+                store=EmbeddedStore(folder / "store"),
+                journal=Journal(folder / "deployment.json", "iotex-dev", CHAIN_ID),
+                api_port=free_port(),
+            )
