@@ -8,7 +8,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from cairn.chain import Deployment, Network, System
-from cairn.storage import ContentStore, open_store
+from cairn.storage import ContentStore, StorageConfig, open_store
 
 
 class Connection(BaseSettings):
@@ -22,9 +22,12 @@ class Connection(BaseSettings):
     deployment: Path = Field(
         default=Path("deployments/iotex-dev.json"), description="Where the contracts are."
     )
-    store: str = Field(
-        default="var/store",
-        description="A folder, or an IPFS node's multiaddr such as /ip4/127.0.0.1/tcp/5001/http.",
+    store: Path = Field(
+        default=Path("var/store"), description="The folder of the embedded store."
+    )
+    ipfs: str | None = Field(
+        default=None,
+        description="An IPFS node's multiaddr, such as /ip4/127.0.0.1/tcp/5001/http.",
     )
     confirmations: int = Field(
         default=0, ge=0, description="Blocks on top of one before it counts."
@@ -50,4 +53,4 @@ class Connection(BaseSettings):
         return System.connect(network, deployment)
 
     def open_store(self) -> ContentStore:
-        return open_store(self.store)
+        return open_store(StorageConfig(folder=self.store, ipfs=self.ipfs))

@@ -5,9 +5,6 @@ from __future__ import annotations
 import hashlib
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
 from cairn.domain.cid import (
     DEFAULT_PROFILE,
     Block,
@@ -22,6 +19,8 @@ from cairn.domain.cid import (
     decode_file_node,
     encode_file_node,
 )
+from hypothesis import given
+from hypothesis import strategies as st
 
 # `ipfs add --only-hash --cid-version=1 --chunker=size-262144` of Kubo 0.43.0; the longer ones are
 # of a keystream that tests/integration/storage makes again beside a real node.
@@ -207,7 +206,9 @@ def test_decode_file_node__any_bytes__are_a_node_or_an_error_of_ours(data: bytes
 
 
 @given(st.integers(0, len(GOOD) - 1), st.integers(1, 255))
-def test_decode_file_node__one_changed_byte__is_a_node_or_an_error_of_ours(at: int, by: int) -> None:
+def test_decode_file_node__one_changed_byte__is_a_node_or_an_error_of_ours(
+    at: int, by: int
+) -> None:
     data = bytearray(GOOD)
     data[at] ^= by
     try:

@@ -9,7 +9,6 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
-
 from cairn.domain.cid import Block, Cid, cid_of
 from cairn.storage import (
     ContentNotFound,

@@ -1,0 +1,32 @@
+"""The worker: answers requests, aggregates rounds, watches others; loses nothing when killed."""
+
+from cairn.operator._health import Health
+from cairn.operator._logs import JsonLines, configure_logs
+from cairn.operator._ports import (
+    AggregateFiles,
+    AggregateRound,
+    Content,
+    Contracts,
+    OperatorError,
+    ParseProgram,
+    ProgramRunner,
+)
+from cairn.operator._programs import Programs
+from cairn.operator._settings import Settings
+from cairn.operator._worker import Worker
+
+__all__ = [
+    "AggregateFiles",
+    "AggregateRound",
+    "Content",
+    "Contracts",
+    "Health",
+    "JsonLines",
+    "OperatorError",
+    "ParseProgram",
+    "ProgramRunner",
+    "Programs",
+    "Settings",
+    "Worker",
+    "configure_logs",
+]
