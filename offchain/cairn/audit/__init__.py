@@ -5,4 +5,14 @@ from cairn.audit._findings import EXIT_CODES, Finding, State
 from cairn.audit._ports import Absent, BatchRecord, BatchState, Ledger
 from cairn.audit._walk import Auditor
 
-__all__ = ["EXIT_CODES", "Absent", "Auditor", "BatchRecord", "BatchState", "FakeLedger", "Finding", "Ledger", "State"]
+__all__ = [
+    "EXIT_CODES",
+    "Absent",
+    "Auditor",
+    "BatchRecord",
+    "BatchState",
+    "FakeLedger",
+    "Finding",
+    "Ledger",
+    "State",
+]

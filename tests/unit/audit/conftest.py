@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
-from cairn.domain.programs import Program
 from eth_utils.address import to_checksum_address
 
 from cairn import chain
@@ -19,6 +18,7 @@ from cairn.audit import Auditor, BatchRecord, BatchState, FakeLedger, Finding
 from cairn.devices import AIR_QUALITY, Batch, build_batch, simulate_fleet, training_table
 from cairn.domain.cid import Cid
 from cairn.domain.keccak import keccak256
+from cairn.domain.programs import Program
 from cairn.storage import MemoryStore
 from cairn.training import (
     Aggregate,

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from cairn.domain.programs import FeatureRule, linear_program
 
 from cairn import chain
 from cairn.audit import EXIT_CODES, Absent, BatchState, Finding, State
@@ -16,6 +15,7 @@ from cairn.devices import batch_id, simulate_fleet
 from cairn.domain.cid import Cid
 from cairn.domain.keccak import keccak256
 from cairn.domain.merkle import MerkleTree, packet_leaf
+from cairn.domain.programs import FeatureRule, linear_program
 from cairn.training import (
     Aggregate,
     Plan,

@@ -24,9 +24,7 @@ ALLIANCE = "0x" + "a1" * 20
 
 def make_program(bias: int = 7) -> Program:
     """The sum of three features and a bias; the second may be missing and counts as 50 then."""
-    rules = [
-        FeatureRule(-10_000, 200_000, imputed, 0, 1) for imputed in (MISSING, 50, MISSING)
-    ]
+    rules = [FeatureRule(-10_000, 200_000, imputed, 0, 1) for imputed in (MISSING, 50, MISSING)]
     return linear_program(rules, bias, 0)
 
 

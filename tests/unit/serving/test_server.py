@@ -15,7 +15,7 @@ import pytest
 pytestmark = pytest.mark.anyio
 
 # A server whose program takes until the test says go: a line on its standard input.
-SERVER = '''
+SERVER = """
 import sys, threading
 sys.path.insert(0, {folder!r})
 from conftest import SCHEMA, make_offer, program
@@ -31,7 +31,7 @@ catalog.put(make_offer(), program(), SCHEMA.to_json())
 decode = lambda data: FakePredictor(keccak256(data), 3, 7, before=wait)
 settings = ServingSettings(access="open", port={port}, inline_rows=0)
 serve(create_app(settings, catalog, decode), settings)
-'''
+"""
 
 
 async def test_serve__stopped_while_answering__answers_and_ends_with_0(tmp_path: Path) -> None:
