@@ -9,6 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import click
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TextColumn,
+    TransferSpeedColumn,
+)
+from rich.table import Table
+
 from cairn.domain.cid import Cid
 from cairn.errors import CairnError
 from cairn.storage import (
@@ -24,15 +34,6 @@ from cairn.storage import (
 from cairn.storage import pin as pin_everywhere
 from cairn.storage import repair as repair_everywhere
 from cairn.storage import verify as verify_everywhere
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    Progress,
-    TextColumn,
-    TransferSpeedColumn,
-)
-from rich.table import Table
 
 
 class _CidType(click.ParamType):
