@@ -17,6 +17,7 @@ from typing import Any
 from ape import accounts, chain, networks
 from ape.api import AccountAPI, ReceiptAPI
 from ape.contracts import ContractEvent
+from ape.logging import logger
 from cairn.cli._processes import LOOPBACK, Processes, Program, free_port
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -70,6 +71,10 @@ class Stage:
         chain.provider.make_request("evm_mine", [])
         self.console.print(f"    [dim]… {_duration(seconds)} later: {why}[/dim]")
 
+    def mine(self, blocks: int) -> None:
+        """Let blocks pass."""
+        chain.provider.make_request("anvil_mine", [hex(blocks)])
+
     def wait_for(self, what: str, condition: Callable[[], bool]) -> None:
         """Wait until another process has done its part, or fail with the reason."""
         give_up = time.monotonic() + WAIT_S
@@ -109,7 +114,7 @@ class Stage:
             ["operator", "run"],
             {
                 "CAIRN_OPERATOR_ACCOUNT": f"TEST::{OPERATOR_INDEX}",
-                "CAIRN_OPERATOR_DATABASE": f"sqlite:///{self.folder / 'operator.sqlite'}",
+                "CAIRN_OPERATOR_DATABASE_URL": f"sqlite:///{self.folder / 'operator.sqlite'}",
                 "CAIRN_OPERATOR_POLL_INTERVAL_S": "0.2",
             },
         )
@@ -265,11 +270,12 @@ def open_stage(
     folder = folder or ROOT / "var" / "demo"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
+    logger.set_level("WARNING")  # the story is told in its own words
     with Processes(folder) as processes:
         rpc_url = start_chain(processes, port or free_port())
         with networks.parse_network_choice(f"iotex:dev:{rpc_url}"):
             yield Stage(
-                console=console or Console(),
+                console=console or Console(soft_wrap=True),
                 processes=processes,
                 folder=folder,
                 rpc_url=rpc_url,

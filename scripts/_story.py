@@ -26,7 +26,7 @@ from cairn.devices import (
     training_table,
 )
 from cairn.domain.integers import unpack_features
-from cairn.training import Plan, train
+from cairn.training import Plan, RulePlan, train
 from cairn.training import Table as Readings
 from scripts._governance import FOR, PRODUCTION, Action, propose
 from scripts._stage import Stage
@@ -44,6 +44,14 @@ LOCK_WEI = 2 * COIN
 POOL = 300 * COIN
 PRICE_WEI = COIN // 2
 WINDOW_S = HOUR_S
+# The device integers that the members expect, wide enough for all climates: part of the plan.
+EXPECTED = {
+    "temperature": (-3_000, 5_500),
+    "humidity": (0, 10_000),
+    "pressure": (85_000, 108_000),
+    "light": (0, 12_000_000),
+    "gas_resistance": (0, 60_000_000),
+}
 # What is asked of the model, in the units of the schema.
 QUESTION = {"temperature": "24.5", "humidity": "48", "pressure": "1009.2", "light": "350"}
 
@@ -80,7 +88,17 @@ def tell(stage: Stage, seed: int) -> None:
     sell(stage, cast)
     share_income(stage, cast)
     audit(stage, cast)
-    stage.say_accounts(cast.system, cast.alliance, cast.members, cast.operator, cast.buyer)
+    token = cast.alliance.share_token
+    stage.say_accounts(
+        [
+            *(
+                (f"member {number}", member, token.balanceOf(member))
+                for number, member in enumerate(cast.members, start=1)
+            ),
+            ("operator", cast.operator, 0),
+            ("buyer", cast.buyer, 0),
+        ]
+    )
     stage.say_gas()
 
 
@@ -149,11 +167,13 @@ def collect(stage: Stage, cast: Cast) -> None:
 def agree(stage: Stage, cast: Cast) -> None:
     stage.chapter("The members vote: create the model, admit the sensors, open a training round")
     schema = AIR_QUALITY
-    schema_cid = stage.store.add(schema.to_json()).to_bytes()
+    schema_cid = stage.store.add(schema.to_json()).binary
     cast.plan = Plan.from_schema(
-        schema, ranges=_ranges(cast), weight_cap=DEVICES_EACH * PACKETS_EACH
+        schema,
+        ranges=EXPECTED,
+        rule=RulePlan(weight_cap=DEVICES_EACH * PACKETS_EACH),
     )
-    plan_cid = stage.store.add(cast.plan.to_json()).to_bytes()
+    plan_cid = stage.store.add(cast.plan.to_json()).binary
     registry, rounds = cast.system.model_registry, cast.system.training_rounds
     cast.model_id, cast.round_id = registry.n_models() + 1, rounds.n_rounds() + 1
     addresses = [device.address for devices in cast.devices for device in devices]
@@ -193,17 +213,6 @@ def agree(stage: Stage, cast: Cast) -> None:
     )
 
 
-def _ranges(cast: Cast) -> dict[str, tuple[int, int]]:
-    """The device integers that the members expect: part of the plan, wide enough for all climates."""
-    return {
-        "temperature": (-3_000, 5_500),
-        "humidity": (0, 10_000),
-        "pressure": (85_000, 108_000),
-        "light": (0, 12_000_000),
-        "gas_resistance": (0, 60_000_000),
-    }
-
-
 def vote(stage: Stage, cast: Cast, title: str, actions: list[Action]) -> None:
     """Take a proposal from its proposer through the vote and the timelock."""
     governor = cast.alliance.governor
@@ -234,7 +243,7 @@ def anchor(stage: Stage, cast: Cast) -> None:
                 batch.count,
                 batch.first,
                 batch.last,
-                cid.to_bytes(),
+                cid.binary,
                 value=registry.bond_wei(),
                 sender=member,
             )
@@ -242,7 +251,21 @@ def anchor(stage: Stage, cast: Cast) -> None:
             [event] = receipt.decode_logs(registry.BatchAnchored)
             ids.append(event.batch_id)
         cast.batch_ids.append(sorted(ids))
-    stage.say(f"anchored {sum(map(len, cast.batch_ids))} batches")
+    stage.say(f"anchored {sum(map(len, cast.batch_ids))} batches, each with a bond")
+    stage.mine(3)
+    n_opened = 0
+    for member, batches in zip(cast.members, cast.batches, strict=True):
+        for batch in batches:
+            drawn = [batch.opening(index) for index in registry.drawn_leaves(batch.batch_id)]
+            openings = [(opening.packet, list(opening.proof)) for opening in drawn]
+            receipt = registry.mature_batch(batch.batch_id, openings, sender=member)
+            stage.note("DeviceRegistry.mature_batch", receipt)
+            n_opened += len(openings)
+        stage.note("DeviceRegistry.withdraw", registry.withdraw(sender=member))
+    stage.say(
+        f"opened {n_opened} packets that a later block drew (those are public now); the contract "
+        "checked their signatures, the batches are mature, the bonds are back"
+    )
 
 
 def open_shop(stage: Stage, cast: Cast) -> None:
@@ -269,7 +292,7 @@ def learn(stage: Stage, cast: Cast) -> None:
         cid = stage.store.add(update.to_bytes())
         stage.note(
             "TrainingRounds.submit",
-            rounds.submit(cast.round_id, update.root, cid.to_bytes(), ids, sender=member),
+            rounds.submit(cast.round_id, update.root, cid.binary, ids, sender=member),
         )
         stage.say(
             f"{stage.short(member.address)} trained on {len(table.frame):,} readings and handed in"
