@@ -13,7 +13,6 @@ from typing import Any
 
 import httpx
 from ape.api import AccountAPI
-from cairn.domain.programs import Program
 from eth_utils import to_checksum_address
 
 from cairn.devices import (
@@ -26,16 +25,18 @@ from cairn.devices import (
     training_table,
 )
 from cairn.domain.integers import unpack_features
+from cairn.domain.programs import Program
 from cairn.training import Plan, RulePlan, train
 from cairn.training import Table as Readings
 from scripts._governance import FOR, PRODUCTION, Action, propose
 from scripts._stage import Stage
-from scripts.deploy import Alliance, AllianceSettings, System, deploy_system, launch_alliance
+from scripts._system import Alliance, AllianceSettings, System, deploy_system, launch_alliance
 
 HOUR_S = 3_600
 DAY_S = 86_400
 COIN = 10**18
 
+MODEL = "air-quality"
 DEVICES_EACH = 2
 PACKETS_EACH = 7 * DAY_S // 300  # a week at the Pebble's default period
 PERIOD_S = 300
@@ -76,8 +77,8 @@ class Cast:
     request_id: int = 0
 
 
-def tell(stage: Stage, seed: int) -> None:
-    """Play all chapters."""
+def set_up(stage: Stage, seed: int) -> Cast:
+    """Play the chapters up to a model that is served."""
     cast = found(stage, seed)
     collect(stage, cast)
     agree(stage, cast)
@@ -85,6 +86,12 @@ def tell(stage: Stage, seed: int) -> None:
     open_shop(stage, cast)
     learn(stage, cast)
     promote(stage, cast)
+    return cast
+
+
+def tell(stage: Stage, seed: int) -> None:
+    """Play all chapters."""
+    cast = set_up(stage, seed)
     sell(stage, cast)
     share_income(stage, cast)
     audit(stage, cast)
@@ -184,9 +191,9 @@ def agree(stage: Stage, cast: Cast) -> None:
         "Predict the air's gas resistance",
         [
             Action(
-                "create the model `air-quality`",
+                f"create the model `{MODEL}`",
                 registry.create_model,
-                ("air-quality", cast.alliance.share_token, schema.schema_hash, schema_cid),
+                (MODEL, cast.alliance.share_token, schema.schema_hash, schema_cid),
             ),
             Action(
                 f"admit {len(addresses)} sensors", cast.system.device_registry.admit, (addresses,)
@@ -419,14 +426,13 @@ def unit(schema: Any, name: str) -> str:
 
 def ask_http(stage: Stage, cast: Cast) -> tuple[int, ...]:
     """The same question over the Open Inference Protocol, in physical units."""
-    model = stage.api_model(cast.model_id)
     body = {
         "inputs": [
             {"name": name, "shape": [1, 1], "datatype": "FP64", "data": [float(value)]}
             for name, value in QUESTION.items()
         ]
     }
-    response = httpx.post(f"{stage.api_url}/v2/models/{model}/infer", json=body, timeout=10)
+    response = httpx.post(f"{stage.api_url}/v2/models/{MODEL}/infer", json=body, timeout=10)
     if response.status_code != 200:
         raise stage.failure(f"the API answered {response.status_code}: {response.text}")
     raw = [o for o in response.json()["outputs"] if o["datatype"] == "INT32"]
