@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
 from cairn.domain.cid import Cid, cid_of
 from cairn.storage import (
     ContentNotFound,
@@ -184,7 +185,7 @@ def test_add__node_killed_half_way__has_half_pinned_nothing_and_is_repeated(
         if sent > 20_000_000:
             own_kubo.kill()
 
-    with pytest.raises(StorageError, match="start the node|in time"):
+    with pytest.raises(StorageError, match=r"start the node|in time"):
         store.add(path, progress=kill_half_way)
     own_kubo.start()
     assert set(store.pins()) == before
