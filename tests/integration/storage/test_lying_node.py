@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
 from cairn.domain.cid import Block, Cid, cid_of
 from cairn.storage import (
     CidMismatch,
@@ -20,7 +21,7 @@ from cairn.storage import (
 )
 
 if TYPE_CHECKING:
-    from .conftest import Lie, LyingProxy
+    from tests.integration.storage.conftest import Lie, LyingProxy
 
 pytestmark = pytest.mark.requires("kubo")
 
