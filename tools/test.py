@@ -79,11 +79,11 @@ def log_of(lane):
 
 
 def end(process):
-    """As Ctrl-C would: pytest then tears its fixtures down and ends its chain; at last by force."""
+    """As Ctrl-C would, on which Ape ends its chain; then by force, since its tests would go on without one."""
     if process.poll() is None:
         process.send_signal(signal.SIGINT)
         try:
-            process.wait(30)
+            process.wait(5)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()

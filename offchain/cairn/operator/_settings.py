@@ -29,7 +29,7 @@ class Settings(BaseSettings):
     passphrase_file: Path | None = Field(
         None, description="Else the passphrase is read from APE_ACCOUNTS_<alias>_PASSPHRASE."
     )
-    database_url: str = Field(
+    database: str = Field(
         "sqlite:///var/operator.db", description="SQLAlchemy's URL of this operator's own database."
     )
     # What every command of Cairn connects to: `CAIRN_*` will do, `CAIRN_OPERATOR_*` comes first.
@@ -61,7 +61,7 @@ class Settings(BaseSettings):
     )
     settle_batch: int = Field(32, ge=1, le=64)
     settle_delay_s: int = Field(
-        30, ge=0, description="How long an answer due for settling may wait for company."
+        60, ge=0, description="How long an answer due for settling waits for others that will be."
     )
     retry_after_steps: int = Field(
         5, gt=0, description="Polls before a job that could not be done is tried again."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from cairn.chain import (
     Deployment,
@@ -21,7 +22,7 @@ from cairn.operator._ports import AggregateRound, Content, Contracts, ParseProgr
 from cairn.operator._programs import Programs
 from cairn.operator._settings import Settings
 from cairn.operator._worker import Worker
-from cairn.storage import ContentStore, open_store
+from cairn.storage import ContentStore, StorageConfig, open_store
 
 
 class StoredContent:
@@ -39,7 +40,9 @@ class StoredContent:
 
 def open_content(location: str) -> StoredContent:
     """A folder, or an IPFS node by its multiaddr."""
-    return StoredContent(open_store(location))
+    is_node = location.startswith(("/ip4/", "/ip6/", "/dns"))
+    config = StorageConfig(ipfs=location) if is_node else StorageConfig(folder=Path(location))
+    return StoredContent(open_store(config))
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ class Running:
 
     def __init__(self, settings: Settings, parts: Parts) -> None:
         self.system, signer = connect(settings)
-        self._store = Store(settings.database_url)
+        self._store = Store(settings.database)
         self._lease: Lease | None = None
         try:
             self._lease = self._store.lease(signer.address)

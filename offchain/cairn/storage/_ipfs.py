@@ -178,7 +178,14 @@ class IpfsStore(BlockBacked):
             def get(one: Cid, max_bytes: int, leaf_bytes: int | None) -> bytes:
                 if leaf_bytes is None:
                     return self.get_block(one, max_bytes=max_bytes)
-                return check_block(one, leaves.take(one, total, leaf_bytes), self.name, max_bytes)
+                try:
+                    data = leaves.take(one, total, leaf_bytes)
+                except NodeRefused:
+                    # The node gives a stream up when it lacks any leaf ahead; asked for this one
+                    # alone, it gives it or says that this is the one.
+                    leaves.close()
+                    return self.get_block(one, max_bytes=max_bytes)
+                return check_block(one, data, self.name, max_bytes)
 
             for _, node in walk(cid, get, limits=limits):
                 leaves.file_bytes = max(leaves.file_bytes, node.file_bytes)

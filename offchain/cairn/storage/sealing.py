@@ -26,7 +26,7 @@ from typing import BinaryIO, Final, cast
 from eth_account import Account
 from eth_account.messages import SignableMessage, encode_typed_data
 from eth_keys.exceptions import BadSignature
-from eth_utils import ValidationError
+from eth_utils.exceptions import ValidationError
 from nacl import bindings, exceptions, hash, public, utils
 from nacl.encoding import RawEncoder
 

@@ -194,7 +194,8 @@ def test_ring__wrap_moved_from_another_content__is_refused(
     forged = replace(ring, wraps=other.wraps)
     with pytest.raises(WrongKey, match="other content"):
         forged.open(members[0].key)
-    bent = replace(ring.wraps[0], sealed_key=ring.wraps[0].sealed_key[:-1] + b"\0")
+    whole = ring.wraps[0].sealed_key
+    bent = replace(ring.wraps[0], sealed_key=whole[:-1] + bytes((whole[-1] ^ 1,)))
     owner = next(one for one in members if one.key.public_key == bent.public_key)
     with pytest.raises(WrongKey, match="damaged or forged"):
         replace(ring, wraps=(bent,)).open(owner.key)
