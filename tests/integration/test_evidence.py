@@ -17,9 +17,11 @@ from eth_utils import to_checksum_address
 from cairn import chain as cairn_chain
 from cairn.audit import Absent, Auditor, State
 from cairn.audit.chain import ChainLedger
+from cairn.cli._models import describe_model, model_rows, version_rows
 from cairn.devices import AIR_QUALITY, build_batch, simulate_fleet, training_table
 from cairn.domain.cid import Cid
 from cairn.domain.integers import unpack_features
+from cairn.errors import CairnError
 from cairn.serving import ServingSettings, create_app
 from cairn.serving.chain import ChainCatalog, decode_program
 from cairn.storage import MemoryStore
@@ -80,7 +82,9 @@ def connect(system: Any, project: Any, provider: Any) -> cairn_chain.System:
     )
 
 
-def anchor(system: Any, store: MemoryStore, alliance: Any, member: Any, batch: Any, chain: Any) -> int:
+def anchor(
+    system: Any, store: MemoryStore, alliance: Any, member: Any, batch: Any, chain: Any
+) -> int:
     """Anchor a batch, and open the leaves that are drawn."""
     registry = system.device_registry
     receipt = registry.anchor_batch(
@@ -123,9 +127,7 @@ def story(
     for member, device in zip(members, fleet, strict=True):
         consent = device.confirm(bytes.fromhex(member.address[2:]), now)
         r, s = consent.signature[:32], consent.signature[32:]
-        devices.register(
-            device.address, 1, PERIOD_S, consent.timestamp, r, s, sender=member
-        )
+        devices.register(device.address, 1, PERIOD_S, consent.timestamp, r, s, sender=member)
     devices.admit([device.address for device in fleet], sender=timelock)
     start = now - (N_PACKETS + 4) * (PERIOD_S + 60)
     batches = [
@@ -220,7 +222,9 @@ def story(
 
 
 def not_held(found: Any) -> list[str]:
-    return [f"{f.link}: {f.state.value}: {f.detail}" for f in found.walk() if f.state is not State.HELD]
+    return [
+        f"{f.link}: {f.state.value}: {f.detail}" for f in found.walk() if f.state is not State.HELD
+    ]
 
 
 def test_audit__request_answered_by_an_operator__holds_every_link(story: Story) -> None:
@@ -288,3 +292,33 @@ def test_serve__model_of_the_chain__answers_the_contracts_integers(story: Story)
     assert answer.json()["parameters"]["terms_id"] == story.system.models.current_terms(
         story.model_id
     )
+
+
+def test_models__listed_and_shown__say_what_the_registry_holds(story: Story) -> None:
+    row = model_rows(story.system)[story.model_id - 1]
+    assert row == {
+        "id": story.model_id,
+        "name": "air-quality",
+        "version": 1,
+        "terms": story.system.models.current_terms(story.model_id),
+        "price": str(PRICE),
+        "currency": "wei of the native coin",
+    }
+    shown = describe_model(story.system, story.store, story.model_id)
+    assert [column["name"] for column in shown["features"]] == list(QUESTION)
+    (version,) = version_rows(story.system, story.model_id)
+    assert (version["version"], version["sold"], version["parent"]) == (1, True, 0)
+
+
+def test_models__schema_out_of_reach__is_said(story: Story) -> None:
+    shown = describe_model(story.system, MemoryStore(), story.model_id)
+    assert "not at hand" in shown["schema"]
+
+
+def test_models__unknown__is_refused(story: Story) -> None:
+    for ask in (
+        lambda: describe_model(story.system, story.store, 999),
+        lambda: version_rows(story.system, 999),
+    ):
+        with pytest.raises(CairnError, match="no model 999"):
+            ask()

@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+
 from cairn.storage import IpfsStore, IpfsTimeouts
 
 REPOSITORY = Path(__file__).parents[3]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
 from cairn.domain.cid import Cid, cid_of
 from cairn.storage import (
     ContentNotFound,

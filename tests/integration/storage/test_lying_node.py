@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
 from cairn.domain.cid import Block, Cid, cid_of
 from cairn.storage import (
     CidMismatch,
