@@ -14,6 +14,7 @@ from ape.api import AccountAPI
 from ape.api.accounts import TestAccountAPI
 from ape.contracts import ContractInstance
 
+from cairn.domain.programs import KERNELS
 from scripts._deployment import (
     ROOT,
     DeploymentError,
@@ -41,8 +42,16 @@ class SystemSettings:
     ioid: str = ZERO
 
 
-def system_groups(settings: SystemSettings) -> tuple[Group, ...]:
+def creation_code(name: str) -> bytes:
+    """What a transaction has to carry to create a contract of this project."""
+    return bytes(getattr(project, name).contract_type.get_deployment_bytecode())
+
+
+def system_groups(
+    settings: SystemSettings, creation_code: Callable[[str], bytes] = creation_code
+) -> tuple[Group, ...]:
     """The shared contracts in the order of their deployment; those of one group name each other."""
+    kernels = [creation_code(kernel.name) for kernel in KERNELS]
     return (
         (
             Step(
@@ -50,7 +59,7 @@ def system_groups(settings: SystemSettings) -> tuple[Group, ...]:
                 lambda _: (settings.bond_wei, settings.ioid_registry, settings.ioid),
             ),
         ),
-        (Step("ProgramStore", lambda _: ([],)),),
+        (Step("ProgramStore", lambda _: (kernels,)),),
         (Step("Evaluator", lambda at: (at["ProgramStore"],)),),
         (
             Step("StakeLedger", lambda at: ([at["TrainingRounds"], at["InferenceMarket"]],)),
