@@ -116,7 +116,7 @@ class Stage:
             {
                 "CAIRN_OPERATOR_HEALTH_PORT": str(port),
                 "CAIRN_OPERATOR_ACCOUNT": f"TEST::{OPERATOR_INDEX}",
-                "CAIRN_OPERATOR_DATABASE_URL": f"sqlite:///{self.var / 'operator.db'}",
+                "CAIRN_OPERATOR_DATABASE": f"sqlite:///{self.var / 'operator.db'}",
                 "CAIRN_OPERATOR_POLL_INTERVAL_S": "0.2",
                 "CAIRN_OPERATOR_SETTLE_DELAY_S": "0",
             },
