@@ -35,7 +35,8 @@ class Settings(BaseSettings):
     # What every command of Cairn connects to: `CAIRN_*` will do, `CAIRN_OPERATOR_*` comes first.
     rpc_url: str = _shared("rpc_url", "http://127.0.0.1:8545")
     deployment: Path = _shared("deployment", Path("deployments/iotex-dev.json"))
-    store: str = _shared("store", "var/store")
+    store: Path = _shared("store", Path("var/store"))
+    ipfs: str | None = _shared("ipfs", None)
     confirmations: int = _shared("confirmations", 0, ge=0)
     log_page_blocks: int = _shared("log_page_blocks", 2_000, gt=0)
     request_timeout_s: float = _shared("request_timeout_s", 10.0, gt=0)

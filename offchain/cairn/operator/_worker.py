@@ -192,6 +192,7 @@ class Worker:
                 add_once(db, requests, requests.c.request_id, values)
             elif isinstance(event, Answered):
                 ours = event.operator == self.account
+                _say("answered", request=event.request_id, operator=event.operator)
                 change(
                     db,
                     requests,
@@ -210,7 +211,7 @@ class Worker:
             elif isinstance(event, Challenged):
                 self._end(db, event.request_id, Job.SLASHED)
                 if event.operator == self.account:
-                    _say("slashed", level=logging.ERROR, request=event.request_id)
+                    _say("our answer was wrong", level=logging.ERROR, request=event.request_id)
             elif isinstance(event, RoundOpened):
                 values = {
                     "round_id": event.round_id,
@@ -236,6 +237,7 @@ class Worker:
     @staticmethod
     def _end(db: Connection, request_id: int, state: Job) -> None:
         change(db, requests, request_id, state=state, features=b"", note=None)
+        _say(state.value, request=request_id)
 
     # --- parts --------------------------------------------------------------------------------
 
