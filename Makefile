@@ -30,7 +30,7 @@ test: ## run every test; REQUIRE_ALL=1 makes a failure of what this machine lack
 
 up: ## start a local chain, an operator and an API, and leave them running
 	$(SETUP)
-	$(RUN) cairn up $(ARGS)
+	$(RUN) ape run up $(ARGS)
 
 down: ## end what `make up` started, and nothing else
 	$(RUN) cairn down

@@ -1,4 +1,4 @@
-"""`cairn storage`: pin, verify, repair and collect content. Thin over cairn.storage."""
+"""`cairn storage`: add, fetch, pin, verify, repair and collect content. Thin over cairn.storage."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 from rich.table import Table
+<<<<<<< HEAD
 
 from cairn.domain.cid import Cid
 from cairn.errors import CairnError
@@ -27,6 +28,25 @@ from cairn.storage import (
     EmbeddedStore,
     NamedCid,
     Repair,
+    StorageConfig,
+    Verification,
+    open_stores,
+)
+from cairn.storage import pin as pin_everywhere
+from cairn.storage import repair as repair_everywhere
+from cairn.storage import verify as verify_everywhere
+=======
+>>>>>>> storage
+
+from cairn.domain.cid import Cid
+from cairn.errors import CairnError
+from cairn.storage import (
+    CidSource,
+    ContentStore,
+    EmbeddedStore,
+    NamedCid,
+    Repair,
+    ReplicatedStore,
     StorageConfig,
     Verification,
     open_stores,
@@ -55,23 +75,23 @@ CID = _CidType()
 @click.option(
     "--folder",
     type=click.Path(file_okay=False, path_type=Path),
-    envvar="CAIRN_STORAGE_FOLDER",
+    envvar="CAIRN_STORE",
     default=Path("var/store"),
     show_default=True,
     help="Folder of the embedded store.",
 )
 @click.option(
     "--ipfs",
-    envvar="CAIRN_STORAGE_IPFS",
+    envvar="CAIRN_IPFS",
     help="Multiaddr of an IPFS node's API, such as /ip4/127.0.0.1/tcp/5001/http.",
 )
-@click.option("--pinning-url", envvar="CAIRN_STORAGE_PINNING_URL", help="A pinning service.")
+@click.option("--pinning-url", envvar="CAIRN_PINNING_URL", help="A pinning service.")
 @click.option(
     "--pinning-token",
-    envvar="CAIRN_STORAGE_PINNING_TOKEN",
+    envvar="CAIRN_PINNING_TOKEN",
     help="Its access token; better given in the environment.",
 )
-@click.option("--pinning-gateway", envvar="CAIRN_STORAGE_PINNING_GATEWAY", help="Its gateway.")
+@click.option("--pinning-gateway", envvar="CAIRN_PINNING_GATEWAY", help="Its gateway.")
 @click.pass_context
 def storage(
     ctx: click.Context,
@@ -97,6 +117,27 @@ def storage(
 
 
 @storage.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.pass_context
+def add(ctx: click.Context, file: Path) -> None:
+    """Keep a file in every store, pinned, and print its CID."""
+    with _told(), _bar("Adding", file.stat().st_size) as progress:
+        cid = _as_one(ctx).add(file, progress=progress)
+    click.echo(cid)
+
+
+@storage.command()
+@click.argument("cid", type=CID)
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.pass_context
+def fetch(ctx: click.Context, cid: Cid, file: Path) -> None:
+    """Write content to a file, from whichever store gives it intact."""
+    with _told(), _bar("Fetching") as progress:
+        size_bytes = _as_one(ctx).fetch_to(cid, file, progress=progress)
+    click.echo(f"{size_bytes:,} bytes, verified")
+
+
+@storage.command()
 @click.argument("cids", nargs=-1, required=True, type=CID)
 @click.pass_context
 def pin(ctx: click.Context, cids: tuple[Cid, ...]) -> None:
@@ -108,26 +149,28 @@ def pin(ctx: click.Context, cids: tuple[Cid, ...]) -> None:
 
 @storage.command()
 @click.argument("cids", nargs=-1, type=CID)
+@click.option("--pinned", is_flag=True, help="All that is pinned, in place of the registry's.")
 @click.option("--json", "as_json", is_flag=True, help="Print findings and metrics as JSON.")
 @click.pass_context
-def verify(ctx: click.Context, cids: tuple[Cid, ...], as_json: bool) -> None:
+def verify(ctx: click.Context, cids: tuple[Cid, ...], pinned: bool, as_json: bool) -> None:
     """Read every byte of the given CIDs, or of all that the registry names.
 
     Ends with 1 if a copy is missing or damaged, with 2 if no store has an intact one.
     """
     with _told(), _bar("Verifying") as progress:
-        found = verify_everywhere(_stores(ctx), _named(ctx, cids), progress=progress)
+        found = verify_everywhere(_stores(ctx), _named(ctx, cids, pinned), progress=progress)
     _show_verification(found, as_json)
     ctx.exit(2 if found.lost else 1 if found.damaged else 0)
 
 
 @storage.command()
 @click.argument("cids", nargs=-1, type=CID)
+@click.option("--pinned", is_flag=True, help="All that is pinned, in place of the registry's.")
 @click.pass_context
-def repair(ctx: click.Context, cids: tuple[Cid, ...]) -> None:
-    """Mend missing and damaged copies from intact ones, and pin them."""
+def repair(ctx: click.Context, cids: tuple[Cid, ...], pinned: bool) -> None:
+    """Mend missing and damaged copies of the given CIDs, or of all that the registry names."""
     with _told(), _bar("Repairing") as progress:
-        done = repair_everywhere(_stores(ctx), _named(ctx, cids), progress=progress)
+        done = repair_everywhere(_stores(ctx), _named(ctx, cids, pinned), progress=progress)
     _show_repairs(done)
 
 
@@ -152,19 +195,37 @@ def _stores(ctx: click.Context) -> list[ContentStore]:
     return stores
 
 
-def _named(ctx: click.Context, cids: tuple[Cid, ...]) -> list[NamedCid]:
-    """What the command is about: the arguments, else what the registry names, else the pins.
+def _as_one(ctx: click.Context) -> ContentStore:
+    stores = _stores(ctx)
+    if len(stores) == 1:
+        return stores[0]
+    return ReplicatedStore(stores, min_copies=len(stores))
 
-    The root command offers the registry as `cid_source` of its context object.
+
+def _named(ctx: click.Context, cids: tuple[Cid, ...], pinned: bool) -> list[NamedCid]:
+    """What the command is about: the arguments, what is pinned, or what the registry names.
+
+    Tests put another source than the registry in the context's object.
     """
     if cids:
         return [NamedCid(cid) for cid in cids]
-    source: CidSource | None = getattr(ctx.find_root().obj, "cid_source", None)
     with _told():
-        if source is not None:
-            return list(source.named_cids())
-        click.echo("No registry is connected; taking what is pinned.", err=True)
-        return [NamedCid(cid, "pinned") for store in _stores(ctx) for cid in store.pins()]
+        if pinned:
+            return [NamedCid(cid, "pinned") for store in _stores(ctx) for cid in store.pins()]
+        source: CidSource = ctx.find_root().obj or _registry()
+        return list(source.named_cids())
+
+
+def _registry() -> CidSource:
+    from cairn.cli._connection import Connection
+    from cairn.storage.registry import RegistryCids
+
+    system = Connection().connect()
+    return RegistryCids(
+        system.models,
+        system.rounds,
+        on_unreadable=lambda label, reason: click.echo(f"{label}: {reason}", err=True),
+    )
 
 
 def _show_verification(found: Verification, as_json: bool) -> None:
@@ -228,7 +289,7 @@ def _told() -> Iterator[None]:
 
 
 @contextmanager
-def _bar(what: str) -> Iterator[Any]:
+def _bar(what: str, total: int | None = None) -> Iterator[Any]:
     """A progress bar on standard error, where that is a terminal; yields the function to call."""
     console = Console(stderr=True)
     with Progress(
@@ -240,5 +301,5 @@ def _bar(what: str) -> Iterator[Any]:
         transient=True,
         disable=not console.is_terminal,
     ) as progress:
-        task = progress.add_task(what, total=None)
+        task = progress.add_task(what, total=total)
         yield lambda done: progress.advance(task, done)

@@ -324,12 +324,10 @@ def encode_file_node(links: tuple[DagLink, ...]) -> bytes:
     out = bytearray()
     for link in links:
         cid = link.cid.binary
-        body = b"".join(
-            (_tag(1, _LENGTH_DELIMITED), _uvarint(len(cid)), cid)
-            # The name is empty and is written all the same.
-            + (_tag(2, _LENGTH_DELIMITED), _uvarint(0))
-            + (_tag(3, _VARINT), _uvarint(link.tree_bytes))
-        )
+        body = _tag(1, _LENGTH_DELIMITED) + _uvarint(len(cid)) + cid
+        # The name is empty and is written all the same.
+        body += _tag(2, _LENGTH_DELIMITED) + _uvarint(0)
+        body += _tag(3, _VARINT) + _uvarint(link.tree_bytes)
         out += _tag(2, _LENGTH_DELIMITED) + _uvarint(len(body)) + body
     data = bytearray(_tag(1, _VARINT) + _uvarint(_UNIXFS_FILE))
     data += _tag(3, _VARINT) + _uvarint(sum(link.file_bytes for link in links))

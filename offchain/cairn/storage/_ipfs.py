@@ -10,7 +10,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
 
-import ipfshttpclient  # type: ignore[import-untyped]
+import ipfshttpclient
 import requests
 import urllib3
 from ipfshttpclient import exceptions as ipfs_errors

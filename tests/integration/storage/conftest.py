@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import socket
-import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from http.client import HTTPConnection
@@ -16,101 +12,12 @@ from urllib.parse import urlsplit
 import pytest
 
 from cairn.storage import IpfsStore, IpfsTimeouts
-
-REPOSITORY = Path(__file__).parents[3]
-READY_S = 60
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "requires(tool): needs a tool that a machine may lack")
+from tools.kubo_node import Kubo, find_kubo
 
 
 @pytest.fixture(scope="session")
 def kubo_binary() -> Path:
-    built = REPOSITORY / ".tools" / "bin" / "ipfs"
-    if built.is_file():
-        return built
-    found = shutil.which("ipfs")
-    if found is None:
-        pytest.fail("no Kubo at hand: build it with 'make kubo', or put 'ipfs' on PATH")
-    return Path(found)
-
-
-class Kubo:
-    """One node: its repo, its command line, and its daemon, which may be killed and restarted."""
-
-    def __init__(self, binary: Path, folder: Path) -> None:
-        self._binary = binary
-        self._log = folder / "daemon.log"
-        self._daemon: subprocess.Popen[bytes] | None = None
-        self.repo = folder / "repo"
-        self.api_port = free_port()
-        self.run("init", "--profile=test", "--empty-repo")
-        self.run("config", "Addresses.API", f"/ip4/127.0.0.1/tcp/{self.api_port}")
-        self.run("config", "Addresses.Gateway", "")
-        self.run("config", "--json", "Addresses.Swarm", "[]")
-        self.run("bootstrap", "rm", "--all")
-
-    @property
-    def environment(self) -> dict[str, str]:
-        return {**os.environ, "IPFS_PATH": str(self.repo), "IPFS_TELEMETRY": "off"}
-
-    @property
-    def api(self) -> str:
-        return f"/ip4/127.0.0.1/tcp/{self.api_port}/http"
-
-    def run(self, *args: str | Path) -> str:
-        done = subprocess.run(
-            [self._binary, *args],
-            env=self.environment,
-            check=False,
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
-        assert done.returncode == 0, f"ipfs {args}: {done.stderr}"
-        return done.stdout.strip()
-
-    def start(self) -> None:
-        with self._log.open("wb") as log:
-            self._daemon = subprocess.Popen(
-                [self._binary, "daemon", "--offline"],
-                env=self.environment,
-                stdout=subprocess.PIPE,
-                stderr=log,
-            )
-        assert self._daemon.stdout is not None
-        watchdog = threading.Timer(READY_S, self._daemon.kill)
-        watchdog.start()
-        try:
-            for line in self._daemon.stdout:
-                if b"Daemon is ready" in line:
-                    return
-        finally:
-            watchdog.cancel()
-        raise AssertionError(f"Kubo did not start: {self._log.read_text()}")
-
-    def kill(self) -> None:
-        if self._daemon is not None:
-            self._daemon.kill()
-            self._reap()
-
-    def stop(self) -> None:
-        if self._daemon is not None:
-            self._daemon.terminate()
-            self._reap()
-
-    def _reap(self) -> None:
-        assert self._daemon is not None
-        self._daemon.communicate(timeout=READY_S)
-        self._daemon = None
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    return find_kubo()
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,6 @@ import random
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -25,9 +24,7 @@ from cairn.storage import (
     repair,
     verify,
 )
-
-if TYPE_CHECKING:
-    from .conftest import Kubo
+from tools.kubo_node import ADD_OPTIONS, Kubo
 
 pytestmark = pytest.mark.requires("kubo")
 
@@ -63,11 +60,7 @@ def test_cid__every_layout__is_what_kubo_prints(
     printed = shared_kubo.run(
         "add",
         "--only-hash",
-        "--quieter",
-        "--cid-version=1",
-        "--raw-leaves",
-        "--chunker=size-262144",
-        "--max-file-links=174",
+        *ADD_OPTIONS,
         path,
     )
     assert str(file_cid(path)) == printed
@@ -185,7 +178,7 @@ def test_add__node_killed_half_way__has_half_pinned_nothing_and_is_repeated(
         if sent > 20_000_000:
             own_kubo.kill()
 
-    with pytest.raises(StorageError, match="start the node|in time"):
+    with pytest.raises(StorageError, match=r"start the node|in time"):
         store.add(path, progress=kill_half_way)
     own_kubo.start()
     assert set(store.pins()) == before

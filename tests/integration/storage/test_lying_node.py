@@ -21,7 +21,7 @@ from cairn.storage import (
 )
 
 if TYPE_CHECKING:
-    from .conftest import Lie, LyingProxy
+    from tests.integration.storage.conftest import Lie, LyingProxy
 
 pytestmark = pytest.mark.requires("kubo")
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+
 from cairn.domain.cid import Cid, cid_of
 from cairn.storage import (
     ContentNotFound,

@@ -7,6 +7,7 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
+
 from cairn.domain.cid import Block, Cid, cid_of
 from cairn.storage import (
     ContentNotFound,

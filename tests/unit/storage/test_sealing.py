@@ -8,6 +8,8 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
+from eth_account import Account
+
 from cairn.domain.cid import cid_of
 from cairn.storage import MemoryStore
 from cairn.storage.sealing import (
@@ -25,7 +27,6 @@ from cairn.storage.sealing import (
     seal,
     unseal,
 )
-from eth_account import Account
 
 CHAIN_ID = 4690
 KEY = ContentKey(bytes(range(32)))

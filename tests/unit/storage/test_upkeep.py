@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+
 from cairn.cli._storage import storage
 from cairn.domain.cid import Cid, cid_of
 from cairn.storage import (
@@ -23,7 +25,6 @@ from cairn.storage import (
     repair,
     verify,
 )
-from click.testing import CliRunner
 
 CONTENT = random.Random(12).randbytes(2 * 262_144 + 100)
 LEAF = cid_of(CONTENT[:262_144])
@@ -123,15 +124,8 @@ def test_config__printed__keeps_the_token() -> None:
 
 
 @dataclass
-class Root:
-    """What the root command hands down, in place of the real registry."""
-
-    cid_source: object
-
-
-@dataclass
-class Registry:
-    """A registry that names these CIDs."""
+class Named:
+    """In the registry's place: names these CIDs."""
 
     cids: list[NamedCid]
 
@@ -144,9 +138,11 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "store"
 
 
-def run(folder: Path, *args: str, obj: object = None) -> tuple[int, str]:
+def run(
+    folder: Path, *args: str, obj: object = None, env: dict[str, str] | None = None
+) -> tuple[int, str]:
     result = CliRunner().invoke(
-        storage, ["--folder", str(folder), *args], obj=obj, env={"COLUMNS": "200"}
+        storage, ["--folder", str(folder), *args], obj=obj, env={"COLUMNS": "200", **(env or {})}
     )
     assert result.exception is None or isinstance(result.exception, SystemExit)
     return result.exit_code, result.output
@@ -154,7 +150,7 @@ def run(folder: Path, *args: str, obj: object = None) -> tuple[int, str]:
 
 def test_cli_verify__registry__is_walked(folder: Path) -> None:
     cid = EmbeddedStore(folder).add(CONTENT)
-    registry = Root(Registry([NamedCid(cid, "air, version 1"), NamedCid(cid_of(b"?"), "lost")]))
+    registry = Named([NamedCid(cid, "air, version 1"), NamedCid(cid_of(b"?"), "lost")])
     code, output = run(folder, "verify", "--json", obj=registry)
     told = json.loads(output)
     assert code == 2
@@ -163,12 +159,32 @@ def test_cli_verify__registry__is_walked(folder: Path) -> None:
     assert told["metrics"]["cairn_storage_contents_lost"] == 1
 
 
-def test_cli_verify__no_registry__takes_the_pins(folder: Path) -> None:
+def test_cli_verify__pinned__takes_the_pins(folder: Path) -> None:
     cid = EmbeddedStore(folder).add(CONTENT)
-    code, output = run(folder, "verify")
+    code, output = run(folder, "verify", "--pinned")
     assert code == 0
     assert str(cid) in output
-    assert "No registry" in output
+
+
+def test_cli_verify__no_deployment__is_a_plain_message(folder: Path, tmp_path: Path) -> None:
+    code, output = run(
+        folder, "verify", env={"CAIRN_DEPLOYMENT": str(tmp_path / "deployment.json")}
+    )
+    assert code == 1
+    assert "deployment.json" in output
+
+
+def test_cli_add_and_fetch__file__comes_back(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "weights").write_bytes(CONTENT)
+    code, output = run(folder, "add", str(tmp_path / "weights"))
+    assert (code, output.strip()) == (0, str(cid_of(CONTENT)))
+    code, output = run(folder, "fetch", output.strip(), str(tmp_path / "out"))
+    assert code == 0
+    assert f"{len(CONTENT):,} bytes, verified" in output
+    assert (tmp_path / "out").read_bytes() == CONTENT
+    code, output = run(folder, "fetch", str(cid_of(b"?")), str(tmp_path / "out"))
+    assert code == 1
+    assert "does not have" in output
 
 
 def test_cli_verify__damage__ends_with_an_error(folder: Path) -> None:
