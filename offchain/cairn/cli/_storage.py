@@ -18,25 +18,6 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 from rich.table import Table
-<<<<<<< HEAD
-
-from cairn.domain.cid import Cid
-from cairn.errors import CairnError
-from cairn.storage import (
-    CidSource,
-    ContentStore,
-    EmbeddedStore,
-    NamedCid,
-    Repair,
-    StorageConfig,
-    Verification,
-    open_stores,
-)
-from cairn.storage import pin as pin_everywhere
-from cairn.storage import repair as repair_everywhere
-from cairn.storage import verify as verify_everywhere
-=======
->>>>>>> storage
 
 from cairn.domain.cid import Cid
 from cairn.errors import CairnError
