@@ -29,7 +29,7 @@ def wait():
 catalog = FakeCatalog()
 catalog.put(make_offer(), program(), SCHEMA.to_json())
 decode = lambda data: FakePredictor(keccak256(data), 3, 7, before=wait)
-settings = ServingSettings(access="open", port={port}, inline_rows=0)
+settings = ServingSettings(access="open", port={port}, inline_bytes=0)
 serve(create_app(settings, catalog, decode), settings)
 """
 
