@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import time
+from pathlib import Path
 
 import click
 from ape import chain, project
@@ -22,8 +23,9 @@ from cairn.domain.cid import Cid
 from cairn.domain.integers import unpack_features
 from cairn.domain.schema import Schema
 from cairn.errors import CairnError
-from cairn.storage import ContentStore, open_store
-from scripts.deploy import DeploymentError, account_named, open_journal
+from cairn.storage import ContentStore, EmbeddedStore
+from scripts._deployment import DeploymentError
+from scripts._system import account_named, open_journal
 
 DEADLINE_S = 600
 ANSWERED, SETTLED = 2, 4
@@ -96,7 +98,14 @@ def ask_oracle(
     "--max-price", type=int, help="In the currency's smallest unit; by default the quote."
 )
 @click.option("--oracle", is_flag=True, help="Through an operator instead of in the call.")
-@click.option("--store", default="var/store", envvar="CAIRN_STORE", show_default=True)
+@click.option(
+    "--store",
+    type=click.Path(path_type=Path),
+    default="var/store",
+    envvar="CAIRN_STORE",
+    show_default=True,
+    help="The folder of the embedded store.",
+)
 @click.option("--account", required=True, help="Ape alias; local chains: TEST::n.")
 @click.option("--yes", is_flag=True, help="Do not ask before paying.")
 def cli(
@@ -104,7 +113,7 @@ def cli(
     assignments: tuple[str, ...],
     max_price: int | None,
     oracle: bool,
-    store: str,
+    store: Path,
     account: str,
     yes: bool,
 ) -> None:
@@ -116,7 +125,7 @@ def cli(
         registry = project.ModelRegistry.at(contracts["ModelRegistry"]["address"])
         market = project.InferenceMarket.at(contracts["InferenceMarket"]["address"])
         buyer = account_named(account)
-        schema = load_schema(registry, model_id, open_store(store))
+        schema = load_schema(registry, model_id, EmbeddedStore(store))
         features = schema.encode_packed(parse(assignments))
 
         price, currency, terms_id = market.quote(model_id, buyer)

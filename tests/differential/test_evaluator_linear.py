@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from cairn.domain.integers import INT32_MAX, MISSING, pack_features
 from cairn.domain.programs import FeatureRule, OutputMode, Program, linear_program
 from cairn.models import predict
-
-from ._chain import Chain
+from tests.differential._chain import Chain
 
 INT32 = st.integers(MISSING, INT32_MAX)
 EXTREMES = st.sampled_from([MISSING, MISSING + 1, -1, 0, 1, INT32_MAX])
@@ -121,7 +120,9 @@ interface Evaluator:
 
 @external
 @view
-def judge(evaluator: address, program_hash: bytes32, features: Bytes[4096], limit: uint256) -> (bool, Bytes[1088]):
+def judge(
+    evaluator: address, program_hash: bytes32, features: Bytes[4096], limit: uint256
+) -> (bool, Bytes[1088]):
     return raw_call(
         evaluator,
         abi_encode(program_hash, features, method_id=method_id("evaluate(bytes32,bytes)")),

@@ -41,14 +41,12 @@ class Need:
 
 
 NEEDS = {
-    "kubo": Need(("ipfs",), "put Kubo's `ipfs` on the path or in .tools/bin"),
-    "chromium": Need(
-        ("chromium", "chromium-browser", "google-chrome"), "apt-get install chromium"
+    "kubo": Need(
+        ("ipfs",), "put Kubo's `ipfs` on the path, or run tools/kubo/build.sh, which wants Go"
     ),
+    "chromium": Need(("chromium", "chromium-browser", "google-chrome"), "apt-get install chromium"),
     "mosquitto": Need(("mosquitto",), "apt-get install mosquitto", ("/usr/sbin",)),
-    "postgresql": Need(
-        ("postgres",), "apt-get install postgresql", ("/usr/lib/postgresql/*/bin",)
-    ),
+    "postgresql": Need(("postgres",), "apt-get install postgresql", ("/usr/lib/postgresql/*/bin",)),
     "redis": Need(("redis-server",), "apt-get install redis-server"),
     "nginx": Need(("nginx",), "apt-get install nginx-light", ("/usr/sbin",)),
     "go": Need(("go",), "apt-get install golang-go"),
@@ -60,8 +58,12 @@ LEFT_OUT = pytest.StashKey[dict[str, list[str]]]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("cairn")
-    group.addoption("--lane", choices=("chain", "plain"), help="only tests with Ape's chain, or without")
-    group.addoption("--left-out", metavar="FILE", help="also write what was left out there, as JSON")
+    group.addoption(
+        "--lane", choices=("chain", "plain"), help="only tests with Ape's chain, or without"
+    )
+    group.addoption(
+        "--left-out", metavar="FILE", help="also write what was left out there, as JSON"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import boa
 from eth_utils import keccak, to_checksum_address
 
-from scripts.deploy import SYSTEM
+from scripts._system import SystemSettings, system_groups
 
 CONTRACTS = Path(__file__).parents[2] / "contracts"
 
@@ -23,13 +23,14 @@ def load(name: str) -> Any:
 
 def deploy_system() -> dict[str, Any]:
     """All shared contracts, by name, wired as scripts.deploy wires them."""
+    groups = system_groups(SystemSettings(), lambda name: load(name).compiler_data.bytecode)
     addresses = {
         step.name: to_checksum_address(keccak(text=step.name)[12:])
-        for group in SYSTEM
+        for group in groups
         for step in group
     }
     contracts = {}
-    for group in SYSTEM:
+    for group in groups:
         for step in group:
             deployer = load(step.name)
             if step.blueprint:

@@ -12,7 +12,7 @@ FloatArray = npt.NDArray[np.float64]
 
 
 class ExportError(CairnError):
-    """An estimator that has no integer program; names it, the parameter, and the nearest that has."""
+    """Names the estimator without an integer program, the parameter, the nearest that has one."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,4 @@ def _fold_step(affine: Affine, step: Any) -> Affine:
         scale = step.scale_ if step.scale_ is not None else np.ones(size)
         mean = step.mean_ if step.with_mean else np.zeros(size)
         return affine.then(np.diag(1 / scale), -mean / scale)
-    raise ExportError(
-        f"the pipeline's step {name} cannot be exported: use StandardScaler, or no step in its place"
-    )
+    raise ExportError(f"the pipeline's step {name} cannot be exported: use StandardScaler, or none")

@@ -146,7 +146,7 @@ def _bits(value: float) -> int:
 
 
 def _decimals(largest: float, schema: Schema | None, mode: OutputMode) -> int:
-    """Decimals of a score: those of the schema's last target, or as many as fit 31 bits, up to 9."""
+    """Decimals of a score: those of the schema's last target, or as many as fit, up to 9."""
     if schema is not None and mode is not OutputMode.LABEL:
         target = schema.targets[-1]
         exponent = Decimal(target.scale).normalize().as_tuple()

@@ -81,7 +81,7 @@ def test_export__binary_classifier__same_labels(model: object) -> None:
 
 
 def test_export__no_schema__integers_as_they_stand() -> None:
-    integers, X, y = _data(500, seed=1)
+    integers, _, y = _data(500, seed=1)
     pipeline = make_pipeline(StandardScaler(), LogisticRegression()).fit(integers, y > 5)
     program = export(pipeline, integers)
     outputs, _ = predict(program, integers)

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from cairn.domain.integers import check_int32
+from cairn.domain.programs._builders import linear_program
 from cairn.domain.programs._features import FeatureRule
 from cairn.domain.programs._format import OutputMode, ProgramError
-from cairn.domain.programs._builders import linear_program
 from cairn.domain.programs._program import Program
 
 UPDATE_BITS = 16
