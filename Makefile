@@ -12,10 +12,10 @@ RUN = @$(PYTHON) tools/run.py
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test up down gas lint format lock clean
+.PHONY: help setup demo test up down gas sim-rounds lint format lock clean
 
 help: ## show this
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 setup: ## install what the locks name, compile the contracts, export their ABIs
 	$(SETUP)
@@ -38,6 +38,10 @@ down: ## end what `make up` started, and nothing else
 gas: ## print what each public operation costs, on Ethereum's schedule and by IoTeX's formula
 	$(SETUP)
 	$(RUN) ape run gas $(ARGS)
+
+sim-rounds: ## measure aggregation rules against attackers: the table of docs/rounds-simulation.md
+	$(SETUP)
+	$(RUN) python tools/sim_rounds.py $(ARGS)
 
 lint: ## format, lint, type and layer checks; changes nothing
 	$(SETUP) --lint
