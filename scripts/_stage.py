@@ -106,6 +106,7 @@ class Stage:
             "CAIRN_RPC_URL": self.rpc_url,
             "CAIRN_DEPLOYMENT": str(self.deployment),
             "CAIRN_STORE": str(self.var / "store"),
+            "COLUMNS": str(self.console.width),
         }
 
     def start_operator(self, operator: AccountAPI) -> None:
@@ -204,28 +205,24 @@ class Stage:
     def coin(amount: int) -> str:
         return f"{amount / COIN:.6g} coin"
 
-    def say_accounts(self, rows: Sequence[tuple[str, AccountAPI, int]]) -> None:
-        """Who earned what. Rows: role, account, shares."""
+    def say_accounts(self, rows: Sequence[tuple[str, AccountAPI, int, int]]) -> None:
+        """Who earned what. Rows: role, account, shares, coin still staked."""
         table = Table(title="Who earned what", title_justify="left")
-        for column in (
-            "who",
-            "address",
-            "shares",
-            "income claimed or paid out",
-            "coin, gas included",
-        ):
-            table.add_column(column, justify="right" if column != "who" else "left")
-        for role, account, shares in rows:
+        for column in ("who", "address", "shares", "earned", "staked", "purse before and after"):
+            table.add_column(column, justify="left" if column == "who" else "right")
+        for role, account, shares, staked in rows:
             change = account.balance - self.balances.get(account.address, 0)
             table.add_row(
                 role,
                 self.short(account.address),
                 f"{shares / COIN:,.2f}" if shares else "",
                 self.coin(self.claims.get(account.address, 0)),
-                f"{change / COIN:+.6f}",
+                self.coin(staked) if staked else "",
+                f"{change / COIN:+.6f} coin",
             )
         self.console.print()
         self.console.print(table)
+        self.say("the purse pays for gas, stakes and purchases")
 
     def say_gas(self) -> None:
         table = gas_table(self.meter)
@@ -268,7 +265,8 @@ def open_stage(
         rpc_url = f"http://{LOOPBACK}:{port}"
         with networks.parse_network_choice(f"iotex:dev:{rpc_url}"):
             yield Stage(
-                console=console or Console(soft_wrap=True),
+                console=console
+                or Console(soft_wrap=True, width=None if sys.stdout.isatty() else 130),
                 processes=processes,
                 var=var,
                 deployment=deployment,

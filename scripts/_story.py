@@ -99,11 +99,16 @@ def tell(stage: Stage, seed: int) -> None:
     stage.say_accounts(
         [
             *(
-                (f"member {number}", member, token.balanceOf(member))
+                (f"member {number}", member, token.balanceOf(member), 0)
                 for number, member in enumerate(cast.members, start=1)
             ),
-            ("operator", cast.operator, 0),
-            ("buyer", cast.buyer, 0),
+            (
+                "operator",
+                cast.operator,
+                0,
+                cast.system.stake_ledger.stake_wei(cast.operator),
+            ),
+            ("buyer", cast.buyer, 0, 0),
         ]
     )
     stage.say_gas()
@@ -237,7 +242,7 @@ def vote(stage: Stage, cast: Cast, title: str, actions: list[Action]) -> None:
 
 
 def anchor(stage: Stage, cast: Cast) -> None:
-    stage.chapter("Each member anchors the roots of his batches; the packets stay with him")
+    stage.chapter("Each member anchors the roots of his batches; the chain never sees the packets")
     registry = cast.system.device_registry
     for member, batches in zip(cast.members, cast.batches, strict=True):
         ids = []
@@ -450,6 +455,8 @@ def share_income(stage: Stage, cast: Cast) -> None:
     ):
         amount = market.owed(payee, currency)
         stage.note("InferenceMarket.pay", market.pay(payee, currency, sender=cast.buyer))
+        if payee == cast.operator.address:
+            stage.claimed(cast.operator, amount)
         stage.say(f"{stage.coin(amount)} to the {name}")
     stage.note("ShareToken.sync", token.sync(sender=cast.buyer))
     stage.advance(token.stream_period_s() + 1, "the income has streamed for a week")

@@ -31,12 +31,12 @@ def __init__():
 @view
 @external
 @reentrant
-def sums(first: uint256, count: uint256, x: int256[INPUTS]) -> int256[MAX_ROWS]:
+def sums(first: uint256, count: uint256, x: int256[8][INPUTS // 8]) -> int256[MAX_ROWS]:
     """
     @notice Multiply rows with inputs and add up.
     @param first The first row.
     @param count How many rows; past the last one it reverts.
-    @param x The inputs.
+    @param x The inputs, by eight.
     @return sums One word for each row, zero past `count`.
     """
     result: int256[MAX_ROWS] = empty(int256[MAX_ROWS])
@@ -48,44 +48,44 @@ def sums(first: uint256, count: uint256, x: int256[INPUTS]) -> int256[MAX_ROWS]:
             unsafe_add(
                 unsafe_add(
                     unsafe_add(
-                        unsafe_add(unsafe_mul(row[0], x[0]), unsafe_mul(row[1], x[1])),
-                        unsafe_add(unsafe_mul(row[2], x[2]), unsafe_mul(row[3], x[3])),
+                        unsafe_add(unsafe_mul(row[0], x[0][0]), unsafe_mul(row[1], x[0][1])),
+                        unsafe_add(unsafe_mul(row[2], x[0][2]), unsafe_mul(row[3], x[0][3])),
                     ),
                     unsafe_add(
-                        unsafe_add(unsafe_mul(row[4], x[4]), unsafe_mul(row[5], x[5])),
-                        unsafe_add(unsafe_mul(row[6], x[6]), unsafe_mul(row[7], x[7])),
+                        unsafe_add(unsafe_mul(row[4], x[0][4]), unsafe_mul(row[5], x[0][5])),
+                        unsafe_add(unsafe_mul(row[6], x[0][6]), unsafe_mul(row[7], x[0][7])),
                     ),
                 ),
                 unsafe_add(
                     unsafe_add(
-                        unsafe_add(unsafe_mul(row[8], x[8]), unsafe_mul(row[9], x[9])),
-                        unsafe_add(unsafe_mul(row[10], x[10]), unsafe_mul(row[11], x[11])),
+                        unsafe_add(unsafe_mul(row[8], x[1][0]), unsafe_mul(row[9], x[1][1])),
+                        unsafe_add(unsafe_mul(row[10], x[1][2]), unsafe_mul(row[11], x[1][3])),
                     ),
                     unsafe_add(
-                        unsafe_add(unsafe_mul(row[12], x[12]), unsafe_mul(row[13], x[13])),
-                        unsafe_add(unsafe_mul(row[14], x[14]), unsafe_mul(row[15], x[15])),
+                        unsafe_add(unsafe_mul(row[12], x[1][4]), unsafe_mul(row[13], x[1][5])),
+                        unsafe_add(unsafe_mul(row[14], x[1][6]), unsafe_mul(row[15], x[1][7])),
                     ),
                 ),
             ),
             unsafe_add(
                 unsafe_add(
                     unsafe_add(
-                        unsafe_add(unsafe_mul(row[16], x[16]), unsafe_mul(row[17], x[17])),
-                        unsafe_add(unsafe_mul(row[18], x[18]), unsafe_mul(row[19], x[19])),
+                        unsafe_add(unsafe_mul(row[16], x[2][0]), unsafe_mul(row[17], x[2][1])),
+                        unsafe_add(unsafe_mul(row[18], x[2][2]), unsafe_mul(row[19], x[2][3])),
                     ),
                     unsafe_add(
-                        unsafe_add(unsafe_mul(row[20], x[20]), unsafe_mul(row[21], x[21])),
-                        unsafe_add(unsafe_mul(row[22], x[22]), unsafe_mul(row[23], x[23])),
+                        unsafe_add(unsafe_mul(row[20], x[2][4]), unsafe_mul(row[21], x[2][5])),
+                        unsafe_add(unsafe_mul(row[22], x[2][6]), unsafe_mul(row[23], x[2][7])),
                     ),
                 ),
                 unsafe_add(
                     unsafe_add(
-                        unsafe_add(unsafe_mul(row[24], x[24]), unsafe_mul(row[25], x[25])),
-                        unsafe_add(unsafe_mul(row[26], x[26]), unsafe_mul(row[27], x[27])),
+                        unsafe_add(unsafe_mul(row[24], x[3][0]), unsafe_mul(row[25], x[3][1])),
+                        unsafe_add(unsafe_mul(row[26], x[3][2]), unsafe_mul(row[27], x[3][3])),
                     ),
                     unsafe_add(
-                        unsafe_add(unsafe_mul(row[28], x[28]), unsafe_mul(row[29], x[29])),
-                        unsafe_add(unsafe_mul(row[30], x[30]), unsafe_mul(row[31], x[31])),
+                        unsafe_add(unsafe_mul(row[28], x[3][4]), unsafe_mul(row[29], x[3][5])),
+                        unsafe_add(unsafe_mul(row[30], x[3][6]), unsafe_mul(row[31], x[3][7])),
                     ),
                 ),
             ),

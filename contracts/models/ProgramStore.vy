@@ -46,6 +46,7 @@ ID_MASK: constant(uint256) = 2**248 - 1
 MAGIC: constant(uint256) = 1129467441  # "CRN1"
 KIND_LINEAR: constant(uint256) = 1
 KIND_DENSE: constant(uint256) = 2
+KIND_TREES: constant(uint256) = 3
 MODE_BOTH: constant(uint256) = 2  # a label, then scores
 LANES: constant(uint256) = 8  # features in one word
 META_WORDS: constant(uint256) = 2
@@ -54,15 +55,22 @@ GROUP_WORDS: constant(uint256) = 12  # low, high, imputed, centre, and eight mul
 MAX_LAYERS: constant(uint256) = 16
 MAX_CHUNKS: constant(uint256) = 48  # with what stands beside them, they come in one read
 MAX_LAYER_GROUPS: constant(uint256) = 48  # a layer's word and its biases come in one read
-MAX_OUTPUTS: constant(uint256) = 256
-MIN_LANE_BITS: constant(uint256) = 8
-MAX_LANE_BITS: constant(uint256) = 128
+MAX_SCORES: constant(uint256) = 248
+MAX_BITS: constant(uint256) = 31  # of an activation: a lane's, less its sign
 TILE_INPUTS: constant(uint256) = 32  # words in a row
+MAX_CLASSES: constant(uint256) = 16  # of a trees program
+MAX_TREE_FEATURES: constant(uint256) = 128
 
-# How many words each kernel holds, by its number: DenseRows4, DenseRows10, DenseRows22.
-KERNEL_WORDS: constant(uint256[4]) = [0, 128, 320, 704]
-N_KERNELS: constant(uint256) = 3
+# How many words each kernel holds, by its number: DenseRows 4, 10 and 22, TreesNarrow 32 and 352,
+# TreesWide 32 and 352.
+KERNEL_WORDS: constant(uint256[8]) = [0, 128, 320, 704, 64, 704, 64, 704]
+N_KERNELS: constant(uint256) = 7
+FIRST_DENSE: constant(uint256) = 1
 LAST_DENSE: constant(uint256) = 3
+FIRST_NARROW: constant(uint256) = 4
+LAST_NARROW: constant(uint256) = 5
+FIRST_WIDE: constant(uint256) = 6
+LAST_WIDE: constant(uint256) = 7
 
 blueprint_of: public(HashMap[uint256, address])  # by the kernel's number; written once, at creation
 # Hash of the code that creates a chunk, by the kernel's number; written once, at creation.
@@ -231,51 +239,75 @@ def _check_header(
             width = (layer >> 224) & 65535
             at += 1 + groups
         n_scores = width
-        assert n_chunks <= MAX_CHUNKS, "store: too many chunks"
         assert at + n_chunks == n_words, "store: wrong chunk count"
+        assert n_chunks <= MAX_CHUNKS, "store: too many chunks"
         left: uint256 = n_rows * TILE_INPUTS
         for i: uint256 in range(n_chunks, bound=MAX_CHUNKS):
             assert left != 0, "store: more chunks than rows"
-            left -= min(left, self._check_chunk(extract32(header, (at + i) * WORD)))
+            kernel: uint256 = self._check_chunk(
+                extract32(header, (at + i) * WORD), FIRST_DENSE, LAST_DENSE
+            )
+            left -= min(left, KERNEL_WORDS[kernel])
         assert left == 0, "store: fewer chunks than rows"
+        at = n_words
+    elif kind == KIND_TREES:
+        assert rest == 0, "store: reserved bits set"
+        assert features <= MAX_TREE_FEATURES, "store: too many features for trees"
+        assert at < n_words, "store: trees cut off"
+        layer: uint256 = extract32(header, at * WORD, output_type=uint256)
+        vectors: uint256 = (layer >> 208) & 255
+        n_scores = (layer >> 224) & 65535
+        assert layer >> 240 == features, "store: wrong trees width"
+        assert n_scores != 0 and n_scores <= MAX_CLASSES, "store: wrong class count"
+        assert vectors <= 1 and layer & (2**128 - 1) == 0, "store: reserved trees bits set"
+        assert n_chunks != 0 and n_chunks <= MAX_CHUNKS, "store: wrong count of tree chunks"
+        classes_at: uint256 = at + 1 + n_scores
+        at = classes_at + (n_chunks + WORD - 1) // WORD
+        assert at + n_chunks == n_words, "store: wrong trees words"
+        for i: uint256 in range(n_chunks, bound=MAX_CHUNKS):
+            narrow: bool = features <= LANES
+            kernel: uint256 = self._check_chunk(
+                extract32(header, (at + i) * WORD),
+                FIRST_NARROW if narrow else FIRST_WIDE,
+                LAST_NARROW if narrow else LAST_WIDE,
+            )
+            place: uint256 = convert(slice(header, classes_at * WORD + i, 1), uint256)
+            assert place < n_scores, "store: unknown class"
         at = n_words
     else:
         raise "store: unknown kind"
     assert at == n_words, "store: wrong word count"
     expected: uint256 = 1 if mode == 1 else (n_scores + mode // MODE_BOTH)
     assert n_outputs == expected, "store: wrong output count"
-    assert n_scores < MAX_OUTPUTS, "store: too many scores"
+    assert n_scores <= MAX_SCORES, "store: too many scores"
 
 
 @pure
 @internal
 def _check_layer(layer: uint256, width: uint256, is_last: bool) -> uint256:
-    # Its number of groups: words that hold the sums of all its units, lane beside lane.
+    # Its number of groups: words that hold the sums of eight units, lane beside lane.
     units: uint256 = (layer >> 224) & 65535
-    lane_bits: uint256 = (layer >> 216) & 255
-    places: uint256 = (layer >> 208) & 255
-    bits: uint256 = (layer >> 200) & 255
+    places: uint256 = (layer >> 216) & 255
+    bits: uint256 = (layer >> 208) & 255
     assert layer >> 240 == width and units != 0, "store: wrong layer width"
-    assert lane_bits >= MIN_LANE_BITS and lane_bits <= MAX_LANE_BITS, "store: wrong lane bits"
-    assert layer & (2**200 - 1) == 0, "store: reserved layer bits set"
+    assert layer & (2**208 - 1) == 0, "store: reserved layer bits set"
     if is_last:
         assert bits == 0, "store: last layer has activation"
     else:
-        assert places < lane_bits and bits != 0 and bits < lane_bits, "store: wrong activation"
-    lanes: uint256 = 256 // lane_bits
-    groups: uint256 = (units + lanes - 1) // lanes
+        assert places < MAX_BITS and bits != 0 and bits <= MAX_BITS, "store: wrong activation"
+    groups: uint256 = (units + LANES - 1) // LANES
     assert groups <= MAX_LAYER_GROUPS, "store: layer too wide"
     return groups
 
 
 @view
 @internal
-def _check_chunk(chunk_id: bytes32) -> uint256:
-    # How many words it holds.
+def _check_chunk(chunk_id: bytes32, first: uint256, last: uint256) -> uint256:
+    # Its kernel.
     kernel: uint256 = convert(chunk_id, uint256) >> 248
-    assert kernel != 0 and kernel <= LAST_DENSE, "store: not a dense chunk"
+    assert first <= kernel and kernel <= last, "store: chunk of a wrong kernel"
     assert self._chunk_address(chunk_id).is_contract, "store: chunk missing"
-    return KERNEL_WORDS[kernel]
+    return kernel
 
 
 @view

@@ -17,7 +17,9 @@ class Chain:
         self.store: Any = boa.load(
             str(CONTRACTS / "models/ProgramStore.vy"),
             [
-                boa.load_partial(str(CONTRACTS / f"inference/{kernel.name}.vy")).compiler_data.bytecode
+                boa.load_partial(
+                    str(CONTRACTS / f"inference/{kernel.name}.vy")
+                ).compiler_data.bytecode
                 for kernel in KERNELS
             ],
         )

@@ -121,7 +121,7 @@ def test_lazy__command_not_in_this_release__says_so() -> None:
 
 
 # Named in the root's help, and written apart from it.
-LATER = {"export", "inspect", "operator", "up"}
+LATER = {"export", "inspect"}
 
 
 @pytest.mark.parametrize("name", sorted(set(ENTRIES) - LATER))

@@ -2,7 +2,7 @@
 
 import ape
 import pytest
-from conftest import BOND_WEI, anchor_args
+from tests.unit.device_registry.conftest import BOND_WEI, anchor_args
 
 
 def test_anchor_batch__stranger__reverts(admitted, alliance, stranger, batch):

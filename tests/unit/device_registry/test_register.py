@@ -2,7 +2,7 @@
 
 import ape
 import pytest
-from conftest import NOBODY, raw_address
+from tests.unit.device_registry.conftest import NOBODY, raw_address
 
 
 def test_register__stranger_with_anothers_consent__reverts(

@@ -2,7 +2,7 @@
 
 import ape
 import pytest
-from conftest import BOND_WEI, openings_of
+from tests.unit.device_registry.conftest import BOND_WEI, openings_of
 
 BURN = "0x000000000000000000000000000000000000dEaD"
 NO_BATCH = 12345

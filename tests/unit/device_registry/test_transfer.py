@@ -1,7 +1,7 @@
 """offer, accept and revoke: a sensor changes hands, or is put out of use."""
 
 import ape
-from conftest import BOND_WEI, NOBODY, anchor_args
+from tests.unit.device_registry.conftest import BOND_WEI, NOBODY, anchor_args
 
 
 def test_offer__stranger__reverts(registered, sensor, stranger):

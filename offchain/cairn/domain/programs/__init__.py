@@ -9,11 +9,14 @@ from cairn.domain.programs._features import PADDING, FeatureRule
 from cairn.domain.programs._federated import linear_program_from_aggregate
 from cairn.domain.programs._format import Kind, OutputMode, ProgramError, header_hash
 from cairn.domain.programs._program import Program, parse_program
+from cairn.domain.programs._tree_builder import Tree, trees_program
+from cairn.domain.programs._trees import Ensemble
 
 __all__ = [
     "KERNELS",
     "PADDING",
     "Chunk",
+    "Ensemble",
     "FeatureRule",
     "Kernel",
     "Kind",
@@ -21,9 +24,11 @@ __all__ = [
     "OutputMode",
     "Program",
     "ProgramError",
+    "Tree",
     "dense_program",
     "header_hash",
     "linear_program",
     "linear_program_from_aggregate",
     "parse_program",
+    "trees_program",
 ]

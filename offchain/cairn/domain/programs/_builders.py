@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from cairn.domain.programs._chunks import DENSE_KERNELS, chunks_of_rows
 from cairn.domain.programs._dense import (
+    HALF,
+    LANE_BITS,
     MAX_LAYER_GROUPS,
     MAX_LAYERS,
-    MAX_SCORES,
     TILE_INPUTS,
     Layer,
     layer_word,
@@ -20,6 +21,7 @@ from cairn.domain.programs._format import (
     MASK256,
     MAX_CHUNKS,
     MAX_HEADER_WORDS,
+    MAX_SCORES,
     META_WORDS,
     Kind,
     OutputMode,
@@ -81,7 +83,6 @@ class LayerSpec:
 
     weights: Sequence[Sequence[int]]
     biases: Sequence[int]
-    lane_bits: int
     shift: int
     bits: int = 0
 
@@ -102,23 +103,20 @@ def dense_program(
     """
     if not 1 <= len(layers) <= MAX_LAYERS:
         raise ProgramError(f"{len(layers)} layers: a dense program has 1 to {MAX_LAYERS}")
-    ranges = [_input_range(rule, rounding, shift, i) for i, rule in enumerate(rules)]
+    ranges = [scaled_range(rule, rounding, shift, i) for i, rule in enumerate(rules)]
     header_words: list[int] = []
     rows: list[int] = []
     for position, spec in enumerate(layers):
         layer = Layer(
             n_inputs=len(ranges),
             n_units=len(spec.weights),
-            lane_bits=spec.lane_bits,
             shift=spec.shift,
             bits=spec.bits,
-            biases=(),
         )
         _check_sums(spec, ranges, f"layer {position}")
         if layer.n_groups > MAX_LAYER_GROUPS:
             raise ProgramError(
-                f"layer {position} has {layer.n_units} units in lanes of {layer.lane_bits} bits: at "
-                f"most {MAX_LAYER_GROUPS * layer.n_lanes}"
+                f"layer {position} has {layer.n_units} units: at most {MAX_LAYER_GROUPS * LANES}"
             )
         header_words += [layer_word(layer), *_bias_words(spec, layer)]
         rows += _row_words(spec, layer)
@@ -151,11 +149,11 @@ def dense_program(
     return Program.from_bytes(Program(header, chunks).to_bytes())
 
 
-def _input_range(rule: FeatureRule, rounding: int, shift: int, position: int) -> tuple[int, int]:
+def scaled_range(rule: FeatureRule, rounding: int, shift: int, position: int) -> tuple[int, int]:
+    """The range of a feature as an input; raises ProgramError if the rule is no good."""
     check_rule(rule, f"feature {position}")
     ends = [
-        (rounding + rule.multiplier * (end - rule.centre)) >> shift
-        for end in (rule.low, rule.high)
+        (rounding + rule.multiplier * (end - rule.centre)) >> shift for end in (rule.low, rule.high)
     ]
     if max(map(abs, ends)) >= 2**128 or abs(rule.multiplier) >= 2**192:
         raise ProgramError(f"feature {position} is scaled past 128 bits: use coarser scales")
@@ -163,7 +161,6 @@ def _input_range(rule: FeatureRule, rounding: int, shift: int, position: int) ->
 
 
 def _check_sums(spec: LayerSpec, ranges: Sequence[tuple[int, int]], name: str) -> None:
-    limit = 1 << (spec.lane_bits - 1)
     if len(spec.biases) != len(spec.weights):
         raise ProgramError(f"{name} has {len(spec.weights)} units and {len(spec.biases)} biases")
     for unit, (weights, bias) in enumerate(zip(spec.weights, spec.biases, strict=True)):
@@ -173,23 +170,19 @@ def _check_sums(spec: LayerSpec, ranges: Sequence[tuple[int, int]], name: str) -
         for weight, (low, high) in zip(weights, ranges, strict=True):
             least += weight * (low if weight > 0 else high)
             greatest += weight * (high if weight > 0 else low)
-        if not -limit <= least <= greatest < limit:
+        if not -HALF <= least <= greatest < HALF:
             raise ProgramError(
-                f"{name} unit {unit} can sum up to [{least}, {greatest}], more than lanes of "
-                f"{spec.lane_bits} bits hold: use coarser scales or wider lanes"
+                f"{name} unit {unit} can sum up to [{least}, {greatest}], more than {LANE_BITS} "
+                "bits hold: use coarser scales"
             )
 
 
 def _bias_words(spec: LayerSpec, layer: Layer) -> list[int]:
     # Half a lane's range on top: then no lane is negative, and none borrows from the next.
-    half = 1 << (layer.lane_bits - 1)
+    padded = [*spec.biases, *[0] * (LANES * layer.n_groups - layer.n_units)]
     return [
-        sum(
-            (half + (spec.biases[unit] if unit < layer.n_units else 0))
-            << layer.lane_bits * (unit % layer.n_lanes)
-            for unit in _units_of(group, layer)
-        )
-        for group in range(layer.n_groups)
+        sum((HALF + bias) << LANE_BITS * lane for lane, bias in enumerate(padded[at : at + LANES]))
+        for at in range(0, len(padded), LANES)
     ]
 
 
@@ -197,16 +190,10 @@ def _row_words(spec: LayerSpec, layer: Layer) -> list[int]:
     words: list[int] = []
     for tile in range(layer.n_tiles):
         for group in range(layer.n_groups):
-            units = [unit for unit in _units_of(group, layer) if unit < layer.n_units]
+            units = spec.weights[group * LANES : (group + 1) * LANES]
             for j in range(tile * TILE_INPUTS, (tile + 1) * TILE_INPUTS):
                 total = 0
                 if j < layer.n_inputs:
-                    for unit in units:
-                        place = layer.lane_bits * (unit % layer.n_lanes)
-                        total += spec.weights[unit][j] << place
+                    total = sum(unit[j] << LANE_BITS * lane for lane, unit in enumerate(units))
                 words.append(total & MASK256)
     return words
-
-
-def _units_of(group: int, layer: Layer) -> range:
-    return range(group * layer.n_lanes, (group + 1) * layer.n_lanes)

@@ -21,10 +21,16 @@ KERNELS: tuple[Kernel, ...] = (
     Kernel(1, "DenseRows4", 4 * 32),
     Kernel(2, "DenseRows10", 10 * 32),
     Kernel(3, "DenseRows22", 22 * 32),
+    Kernel(4, "TreesNarrow32", 32 * 2),
+    Kernel(5, "TreesNarrow352", 352 * 2),
+    Kernel(6, "TreesWide32", 32 * 2),
+    Kernel(7, "TreesWide352", 352 * 2),
 )
 """All kernels; ProgramStore is deployed with their creation code, in this order."""
 
 DENSE_KERNELS = KERNELS[:3]
+NARROW_KERNELS = KERNELS[3:5]
+WIDE_KERNELS = KERNELS[5:]
 
 
 @dataclass(frozen=True)

@@ -1,40 +1,37 @@
-"""The dense kernel: layers of weights, several units' sums side by side in one word."""
+"""The dense kernel: layers of weights, the sums of eight units side by side in one word."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cairn.domain.integers import INT32_MAX, clamp
 from cairn.domain.programs._features import FeatureRule, centred
-from cairn.domain.programs._format import MASK256, to_signed
+from cairn.domain.programs._format import LANES, MASK256, to_signed
 
 TILE_INPUTS = 32
 """Words in a row: one for each input of a tile."""
 
+LANE_BITS = 32
+HALF = 1 << (LANE_BITS - 1)
+LANE_MASK = (1 << LANE_BITS) - 1
+MAX_BITS = LANE_BITS - 1
 MAX_LAYERS = 16
 MAX_LAYER_GROUPS = 48
-MAX_SCORES = 255
-MIN_LANE_BITS, MAX_LANE_BITS = 8, 128
 
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer's word and its biases, one word for each group of units."""
+    """A layer's word and its biases, one word for each group of eight units."""
 
     n_inputs: int
     n_units: int
-    lane_bits: int
     shift: int
     bits: int
     """Of an activation; 0 in the last layer, whose sums are the scores."""
-    biases: tuple[int, ...]
-
-    @property
-    def n_lanes(self) -> int:
-        return 256 // self.lane_bits
+    biases: tuple[int, ...] = ()
 
     @property
     def n_groups(self) -> int:
-        return -(-self.n_units // self.n_lanes)
+        return -(-self.n_units // LANES)
 
     @property
     def n_tiles(self) -> int:
@@ -46,43 +43,36 @@ class Layer:
 
 
 def layer_word(layer: Layer) -> int:
-    return (
-        layer.n_inputs << 240
-        | layer.n_units << 224
-        | layer.lane_bits << 216
-        | layer.shift << 208
-        | layer.bits << 200
+    """The first 32 bytes of a layer in the header."""
+    return layer.n_inputs << 240 | layer.n_units << 224 | layer.shift << 216 | layer.bits << 208
+
+
+def read_layer(word: int, biases: Sequence[int] = ()) -> Layer:
+    """Inverse of `layer_word`."""
+    return Layer(
+        n_inputs=word >> 240,
+        n_units=word >> 224 & 0xFFFF,
+        shift=word >> 216 & 0xFF,
+        bits=word >> 208 & 0xFF,
+        biases=tuple(biases),
     )
 
 
 def read_layers(words: Sequence[int], n_layers: int) -> tuple[Layer, ...]:
-    """The layers in a header's words from the first layer's word on; stops where words end."""
+    """The layers in a header's words, from the first layer's word on."""
     layers: list[Layer] = []
     at = 0
     for _ in range(n_layers):
-        word = words[at]
-        layer = Layer(
-            n_inputs=word >> 240,
-            n_units=word >> 224 & 0xFFFF,
-            lane_bits=word >> 216 & 0xFF,
-            shift=word >> 208 & 0xFF,
-            bits=word >> 200 & 0xFF,
-            biases=(),
-        )
-        biases = tuple(words[at + 1 : at + 1 + layer.n_groups])
-        layers.append(
-            Layer(
-                layer.n_inputs, layer.n_units, layer.lane_bits, layer.shift, layer.bits, biases
-            )
-        )
-        at += 1 + len(biases)
+        n_groups = read_layer(words[at]).n_groups
+        layers.append(read_layer(words[at], words[at + 1 : at + 1 + n_groups]))
+        at += 1 + n_groups
     return tuple(layers)
 
 
 def scaled_features(
     rules: Sequence[FeatureRule], rounding: int, shift: int, features: Sequence[int]
 ) -> list[int] | None:
-    """The feature stage of the kinds that have inputs: (rounding + multiplier * d) >> shift."""
+    """The feature stage of dense and trees: (rounding + multiplier * d) >> shift, padding too."""
     values = centred(rules, features)
     if values is None:
         return None
@@ -97,7 +87,6 @@ def run_dense(
 ) -> tuple[int, ...]:
     """The reference for kind DENSE, from the scaled features on: the scores.
 
-    `inputs` may be longer than the first layer's width, by the padding of the feature groups;
     `words` are the chunks' words, one after the other. docs/numerics.md, "Dense programs".
     """
     values = list(inputs)
@@ -113,18 +102,13 @@ def run_dense(
                     for word, value in zip(words[at : at + len(tile)], tile, strict=True)
                 )
                 row += 1
-        lanes = unpack_sums([total & MASK256 for total in sums], layer)
+        lanes = [
+            (sums[i // LANES] & MASK256) >> LANE_BITS * (i % LANES) & LANE_MASK
+            for i in range(LANES * layer.n_groups)
+        ]
         if layer.bits == 0:
-            return tuple(clamp(v >> layer.shift, -INT32_MAX, INT32_MAX) for v in lanes)
-        values = [min(max(v, 0) >> layer.shift, (1 << layer.bits) - 1) for v in lanes]
+            scores = lanes[: layer.n_units]
+            return tuple(clamp((u - HALF) >> layer.shift, -INT32_MAX, INT32_MAX) for u in scores)
+        most = (1 << layer.bits) - 1
+        values = [min(max(u - HALF, 0) >> layer.shift, most) for u in lanes]
     raise AssertionError("a parsed program's last layer has no activation")
-
-
-def unpack_sums(words: Sequence[int], layer: Layer) -> list[int]:
-    """Each unit's sum out of its lane, the first unit's in the lowest."""
-    half = 1 << (layer.lane_bits - 1)
-    mask = (1 << layer.lane_bits) - 1
-    return [
-        (words[unit // layer.n_lanes] >> layer.lane_bits * (unit % layer.n_lanes) & mask) - half
-        for unit in range(layer.n_units)
-    ]

@@ -7,15 +7,21 @@ from functools import cached_property
 from typing import Any
 
 from cairn.domain.integers import pack_features, unpack_features
-from cairn.domain.programs._chunks import DENSE_KERNELS, Chunk, kernel_of
+from cairn.domain.programs._chunks import (
+    DENSE_KERNELS,
+    NARROW_KERNELS,
+    WIDE_KERNELS,
+    Chunk,
+    Kernel,
+    kernel_of,
+)
 from cairn.domain.programs._dense import (
-    MAX_LANE_BITS,
+    MAX_BITS,
     MAX_LAYER_GROUPS,
     MAX_LAYERS,
-    MAX_SCORES,
-    MIN_LANE_BITS,
     TILE_INPUTS,
     Layer,
+    read_layer,
     read_layers,
     run_dense,
     scaled_features,
@@ -23,9 +29,11 @@ from cairn.domain.programs._dense import (
 from cairn.domain.programs._features import FeatureRule, feature_rules
 from cairn.domain.programs._format import (
     GROUP_WORDS,
+    LANES,
     MAGIC,
     MAX_CHUNKS,
     MAX_HEADER_WORDS,
+    MAX_SCORES,
     META_WORDS,
     WORD,
     Kind,
@@ -37,6 +45,13 @@ from cairn.domain.programs._format import (
     words_to_bytes,
 )
 from cairn.domain.programs._linear import outputs_of, run_linear
+from cairn.domain.programs._trees import (
+    MAX_CLASSES,
+    MAX_TREE_FEATURES,
+    Ensemble,
+    read_ensemble,
+    run_trees,
+)
 
 
 @dataclass(frozen=True)
@@ -121,6 +136,14 @@ class Program:
         return read_layers(self.header[first:], self._meta(16))
 
     @cached_property
+    def ensemble(self) -> Ensemble | None:
+        """What a trees program does with its trees' leaves; None of another."""
+        if self.kind is not Kind.TREES:
+            return None
+        first = META_WORDS + GROUP_WORDS * n_groups(self.n_features)
+        return read_ensemble(self.header[first:], self._meta(12, 2))
+
+    @cached_property
     def chunk_words(self) -> tuple[int, ...]:
         """The words of all chunks, one after the other."""
         return tuple(word for chunk in self.chunks for word in chunk.words)
@@ -139,7 +162,10 @@ class Program:
         inputs = scaled_features(self.features, self.header[1], self.shift, features)
         if inputs is None:
             return None
-        scores = run_dense(inputs, self.layers, self.chunk_words)
+        if self.ensemble is None:
+            scores = run_dense(inputs, self.layers, self.chunk_words)
+        else:
+            scores = run_trees(inputs, self.ensemble, self.chunks)
         return outputs_of(self.output_mode, scores)
 
     def run_packed(self, features: bytes) -> bytes:
@@ -215,29 +241,19 @@ def _check_header(data: bytes, program: Program, n_words: int, n_chunks: int) ->
     elif data[4] == Kind.DENSE:
         if any(data[17:32]):
             raise ProgramError("reserved bits are set: a newer Cairn may read this program")
-        n_layers = data[16]
-        if not 1 <= n_layers <= MAX_LAYERS:
-            raise ProgramError(f"{n_layers} layers: a dense program has 1 to {MAX_LAYERS}")
-        n_rows, width = 0, program.n_features
-        for position in range(n_layers):
-            if at >= n_words:
-                raise ProgramError(f"the header ends before layer {position}")
-            layer = _check_layer(program.header[at], position, width, position == n_layers - 1)
-            n_rows += layer.n_rows
-            width = layer.n_units
-            at += 1 + layer.n_groups
-        n_scores = width
-        if n_chunks > MAX_CHUNKS:
-            raise ProgramError(f"{n_chunks} chunks: at most {MAX_CHUNKS}")
-        if at + n_chunks != n_words:
-            raise ProgramError(f"the header should have {at + n_chunks} words, not {n_words}")
-        ids = [word.to_bytes(WORD, "big") for word in program.header[at:]]
-        at = n_words
+        at, n_scores, n_rows = _check_layers(program, data[16], at)
+        ids = _chunk_ids(program, at, n_chunks, DENSE_KERNELS)
         _check_capacity(ids, n_rows * TILE_INPUTS)
+    elif data[4] == Kind.TREES:
+        if any(data[16:32]):
+            raise ProgramError("reserved bits are set: a newer Cairn may read this program")
+        at, n_scores = _check_ensemble(program, at, n_chunks)
+        narrow = program.n_features <= LANES
+        ids = _chunk_ids(program, at, n_chunks, NARROW_KERNELS if narrow else WIDE_KERNELS)
     else:
         raise ProgramError(f"kind {data[4]} is unknown: a newer Cairn may read this program")
-    if at != n_words:
-        raise ProgramError(f"the header should have {at} words, not {n_words}")
+    if at + len(ids) != n_words:
+        raise ProgramError(f"the header should have {at + len(ids)} words, not {n_words}")
     expected = 1 if data[5] == OutputMode.LABEL else n_scores + data[5] // 2
     if program.n_outputs != expected:
         raise ProgramError(f"this program has {expected} outputs, not {program.n_outputs}")
@@ -246,33 +262,91 @@ def _check_header(data: bytes, program: Program, n_words: int, n_chunks: int) ->
     return ids
 
 
+def _check_layers(program: Program, n_layers: int, at: int) -> tuple[int, int, int]:
+    """Where the chunks' ids begin, how many scores there are, and how many rows."""
+    if not 1 <= n_layers <= MAX_LAYERS:
+        raise ProgramError(f"{n_layers} layers: a dense program has 1 to {MAX_LAYERS}")
+    n_rows, width = 0, program.n_features
+    for position in range(n_layers):
+        if at >= len(program.header):
+            raise ProgramError(f"the header ends before layer {position}")
+        layer = _check_layer(program.header[at], position, width, position == n_layers - 1)
+        n_rows += layer.n_rows
+        width = layer.n_units
+        at += 1 + layer.n_groups
+    return at, width, n_rows
+
+
 def _check_layer(word: int, position: int, width: int, is_last: bool) -> Layer:
     name = f"layer {position}"
-    units, lane_bits = word >> 224 & 0xFFFF, word >> 216 & 0xFF
-    shift, bits = word >> 208 & 0xFF, word >> 200 & 0xFF
-    if word >> 240 != width or units == 0:
-        raise ProgramError(f"{name} has {word >> 240} inputs and {units} units; {width} come in")
-    if not MIN_LANE_BITS <= lane_bits <= MAX_LANE_BITS:
-        raise ProgramError(f"{name} has lanes of {lane_bits} bits")
-    if word & (1 << 200) - 1:
+    layer = read_layer(word)
+    if layer.n_inputs != width or layer.n_units == 0:
+        raise ProgramError(
+            f"{name} has {layer.n_inputs} inputs and {layer.n_units} units; {width} come in"
+        )
+    if word & (1 << 208) - 1:
         raise ProgramError(f"{name} has reserved bits set: a newer Cairn may read this program")
-    if is_last and bits:
+    if is_last and layer.bits:
         raise ProgramError(f"{name} is the last and has an activation")
-    if not is_last and not (shift < lane_bits and 0 < bits < lane_bits):
-        raise ProgramError(f"{name} has an activation of {bits} bits after a shift by {shift}")
-    layer = Layer(width, units, lane_bits, shift, bits, ())
+    if not is_last and not (layer.shift < MAX_BITS and 1 <= layer.bits <= MAX_BITS):
+        raise ProgramError(
+            f"{name} has an activation of {layer.bits} bits after a shift by {layer.shift}"
+        )
     if layer.n_groups > MAX_LAYER_GROUPS:
-        raise ProgramError(f"{name} has {units} units in lanes of {lane_bits} bits: too many")
+        raise ProgramError(f"{name} has {layer.n_units} units: at most {MAX_LAYER_GROUPS * LANES}")
     return layer
 
 
 def _check_capacity(ids: list[bytes], left: int) -> None:
     for chunk_id in ids:
-        kernel = kernel_of(chunk_id)
-        if kernel not in DENSE_KERNELS:
-            raise ProgramError(f"chunk {chunk_id.hex()} is of kernel {kernel.name}: not a dense one")
         if left <= 0:
             raise ProgramError(f"chunk {chunk_id.hex()} holds no rows: remove it")
-        left -= kernel.n_words
+        left -= kernel_of(chunk_id).n_words
     if left > 0:
         raise ProgramError(f"{left} words of rows are in no chunk")
+
+
+def _check_ensemble(program: Program, at: int, n_chunks: int) -> tuple[int, int]:
+    """Where the chunks' ids begin, and how many scores there are."""
+    n_features = program.n_features
+    if n_features > MAX_TREE_FEATURES:
+        raise ProgramError(f"{n_features} features: trees ask for at most {MAX_TREE_FEATURES}")
+    if at >= len(program.header):
+        raise ProgramError("the header ends before the trees")
+    word = program.header[at]
+    n_scores = word >> 224 & 0xFFFF
+    if word >> 240 != n_features:
+        raise ProgramError(f"the trees take {word >> 240} features; {n_features} come in")
+    if not 1 <= n_scores <= MAX_CLASSES:
+        raise ProgramError(f"{n_scores} scores: trees have 1 to {MAX_CLASSES}")
+    if (word >> 208 & 0xFF) > 1 or word & (1 << 128) - 1:
+        raise ProgramError("reserved bits are set: a newer Cairn may read this program")
+    if n_chunks == 0:
+        raise ProgramError("a trees program has at least one chunk")
+    first = at + 1 + n_scores
+    end = first - (-n_chunks // WORD)
+    if end + n_chunks != len(program.header):
+        raise ProgramError(
+            f"the header should have {end + n_chunks} words, not {len(program.header)}"
+        )
+    classes = read_ensemble(program.header[at:], n_chunks).classes
+    if n_chunks <= MAX_CHUNKS and max(classes) >= n_scores:
+        raise ProgramError(f"a chunk adds to score {max(classes)} of {n_scores}")
+    return end, n_scores
+
+
+def _chunk_ids(program: Program, at: int, n_chunks: int, kernels: Sequence[Kernel]) -> list[bytes]:
+    if n_chunks > MAX_CHUNKS:
+        raise ProgramError(f"{n_chunks} chunks: at most {MAX_CHUNKS}")
+    if at + n_chunks != len(program.header):
+        raise ProgramError(
+            f"the header should have {at + n_chunks} words, not {len(program.header)}"
+        )
+    ids = [word.to_bytes(WORD, "big") for word in program.header[at:]]
+    for chunk_id in ids:
+        if kernel_of(chunk_id) not in kernels:
+            raise ProgramError(
+                f"chunk {chunk_id.hex()} is of kernel {kernel_of(chunk_id).name}; here can be "
+                + ", ".join(kernel.name for kernel in kernels)
+            )
+    return ids
