@@ -27,6 +27,7 @@ __all__ = [
     "Outcome",
     "air_quality",
     "digits",
+    "favoured_size",
     "run",
 ]
 
@@ -748,6 +749,36 @@ def run(case: Case, n_rounds: int = N_ROUNDS) -> Outcome:
         float(shares[cut:].mean()),
         float(shares[:cut].mean()) if cut else 0.0,
     )
+
+
+def favoured_size(data: str, partition: str, seed: int, n_rounds: int = N_ROUNDS) -> float:
+    """How many of ten honest members an aggregator keeps who favours the first, mean over rounds.
+
+    He posts the least set he finds that holds his favourite and that no single toggle improves by
+    0.5 % of the loss. Rounds in which the favourite himself would be toggled out do not count.
+    """
+    federation = digits(partition, seed) if data == "digits" else air_quality(partition, seed)
+    model, weights = federation.model, np.array(federation.weights, dtype=np.int64)
+    base = np.zeros(model.n_parameters, dtype=np.int64)
+    sizes = []
+    for _ in range(n_rounds):
+        updates = np.stack([_local(model, base / _UNIT, x, y) for x, y in federation.parts])
+        view = View(model, updates, weights, base, federation.validation, 0)
+        sets = _Sets(view)
+        members = np.arange(len(weights)) == 0
+        loss = float(sets.losses(members[None])[0])
+        while True:
+            candidates = _toggles(members)[1:]
+            found = sets.losses(candidates)
+            best = int(found.argmin())
+            if found[best] >= loss * 0.995:
+                break
+            members, loss = candidates[best], float(found[best])
+        without = _toggles(members)[:1]
+        if not without.any() or sets.losses(without)[0] >= loss * 0.995:
+            sizes.append(int(members.sum()))
+        base = base + _mean_of(view, members).step
+    return float(np.mean(sizes)) if sizes else float(len(weights))
 
 
 def _local(model: Model, theta: Floats, x: Floats, y: Floats) -> Ints:

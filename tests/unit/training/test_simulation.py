@@ -11,6 +11,7 @@ from cairn.training.simulation import (
     View,
     air_quality,
     digits,
+    favoured_size,
     run,
     scored_set,
     stable_set,
@@ -72,6 +73,10 @@ def test_run__hostage_pairs__pass_single_toggles_and_not_the_score() -> None:
     scored = run(Case("digits", "iid", "hostage", 4, "scored 0.5%", seed=0), FEW)
     assert stable.attackers_included > 0.8 > 0.0 == scored.attackers_included
     assert stable.points < 30 < 75 < scored.points
+
+
+def test_favoured_size__honest_members_alike__are_left_out_unseen() -> None:
+    assert favoured_size("digits", "iid", seed=0, n_rounds=FEW) < 6
 
 
 def _view(updates: list[list[float]]) -> View:
