@@ -2,6 +2,7 @@
 
 import ape
 import pytest
+
 from tests.unit.device_registry.conftest import BOND_WEI, anchor_args
 
 

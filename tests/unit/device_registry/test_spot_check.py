@@ -2,6 +2,7 @@
 
 import ape
 import pytest
+
 from tests.unit.device_registry.conftest import BOND_WEI, openings_of
 
 BURN = "0x000000000000000000000000000000000000dEaD"
@@ -157,9 +158,8 @@ def test_withdraw__owner__gets_the_bond_once(mature, owner):
 def test_mature_batch__few_readings__all_are_opened(
     admitted, alliance, owner, sensor, packets, chain, count
 ):
-    from conftest import anchor_args
-
     from cairn.devices import build_batch
+    from conftest import anchor_args
 
     small = build_batch(packets[:count], sensor.device, 300)
     admitted.anchor_batch(*anchor_args(alliance, small), sender=owner, value=BOND_WEI)

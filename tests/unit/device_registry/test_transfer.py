@@ -1,6 +1,7 @@
 """offer, accept and revoke: a sensor changes hands, or is put out of use."""
 
 import ape
+
 from tests.unit.device_registry.conftest import BOND_WEI, NOBODY, anchor_args
 
 
