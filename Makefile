@@ -12,10 +12,10 @@ RUN = @$(PYTHON) tools/run.py
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test up down gas lint format lock clean
+.PHONY: help setup demo test up down gas kubo bench-storage sim-rounds lint format lock clean
 
 help: ## show this
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 setup: ## install what the locks name, compile the contracts, export their ABIs
 	$(SETUP)
@@ -26,11 +26,12 @@ demo: ## play the whole story on a chain of this machine: readings to a paid, au
 
 test: ## run every test; REQUIRE_ALL=1 makes a failure of what this machine lacks something for
 	$(SETUP) --force-compile
+	$(if $(filter 1,$(REQUIRE_ALL)),@tools/kubo/build.sh)
 	@REQUIRE_ALL='$(REQUIRE_ALL)' $(PYTHON) tools/test.py $(ARGS)
 
 up: ## start a local chain, an operator and an API, and leave them running
 	$(SETUP)
-	$(RUN) cairn up $(ARGS)
+	$(RUN) ape run up $(ARGS)
 
 down: ## end what `make up` started, and nothing else
 	$(RUN) cairn down
@@ -38,6 +39,17 @@ down: ## end what `make up` started, and nothing else
 gas: ## print what each public operation costs, on Ethereum's schedule and by IoTeX's formula
 	$(SETUP)
 	$(RUN) ape run gas $(ARGS)
+
+kubo: ## build a real IPFS node for the tests; wants Go
+	@tools/kubo/build.sh
+
+bench-storage: ## MB/s of the content store, beside the ipfs command line's; wants Kubo
+	$(SETUP)
+	$(RUN) python tools/bench_storage.py $(ARGS)
+
+sim-rounds: ## the aggregation rules against honest and attacking members, as docs/ has them
+	$(SETUP)
+	$(RUN) python tools/sim_rounds.py $(ARGS)
 
 lint: ## format, lint, type and layer checks; changes nothing
 	$(SETUP) --lint

@@ -24,7 +24,8 @@ from cairn.domain.integers import unpack_features
 from cairn.domain.schema import Schema
 from cairn.errors import CairnError
 from cairn.storage import ContentStore, EmbeddedStore
-from scripts.deploy import DeploymentError, account_named, open_journal
+from scripts._deployment import DeploymentError
+from scripts._system import account_named, open_journal
 
 DEADLINE_S = 600
 ANSWERED, SETTLED = 2, 4

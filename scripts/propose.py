@@ -13,8 +13,9 @@ import click
 from ape import project
 from ape.cli import ConnectedProviderCommand
 
+from scripts._deployment import DeploymentError
 from scripts._governance import AGAINST, FOR, PRODUCTION, STATES, Action, find_proposal, propose
-from scripts.deploy import DeploymentError, account_named, open_journal
+from scripts._system import account_named, open_journal
 
 SUPPORT = {"against": AGAINST, "for": FOR, "abstain": 2}
 

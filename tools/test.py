@@ -1,8 +1,9 @@
-"""Run every test, in two lanes for two cores, and say at the end what was left out and why.
+"""Run every test, in lanes for two cores, and say at the end what was left out and why.
 
     python tools/test.py [paths and options of pytest]
 
-One lane is the tests that use Ape's chain, the other all the rest: see tests/plugins/requires.py.
+Two lanes are the halves of the tests that use Ape's chain, the third all the rest: see
+tests/plugins/requires.py.
 """
 
 import json
@@ -21,9 +22,12 @@ BIN = VENV / "bin"
 # What runs, and how its lane is called. Ape starts its chain even for a test that wants none, so the second
 # lane leaves its plugin out.
 LANES = {
-    "chain": [BIN / "ape", "test"],
-    "plain": [BIN / "python", "-m", "pytest", "-p", "no:ape_test"],
+    "chain 1": [BIN / "ape", "test", "--lane", "chain", "--half", "1"],
+    "chain 2": [BIN / "ape", "test", "--lane", "chain", "--half", "2"],
+    "plain": [BIN / "python", "-m", "pytest", "-p", "no:ape_test", "--lane", "plain"],
 }
+# The lane that is heard while it runs.
+LOUD = "chain 1"
 
 
 def main():
@@ -44,27 +48,27 @@ def main():
 
 
 def run_lanes(arguments, left_out, env):
-    """The first lane says what it says as it says it, the other after it, so that they do not mix."""
+    """One lane says what it says as it says it, the others after it, so that they do not mix."""
     started, processes = time.monotonic(), {}
     codes, seconds = {}, {}
     try:
         for lane, program in LANES.items():
-            words = [*program, *arguments, "--lane", lane, "--left-out", left_out[lane]]
+            words = [*program, *arguments, "--left-out", left_out[lane]]
             with open(log_of(lane), "wb") as log:
                 processes[lane] = subprocess.Popen(
                     [str(word) for word in words],
                     cwd=ROOT,
                     env=env,
                     stdin=subprocess.DEVNULL,
-                    stdout=None if lane == "chain" else log,
-                    stderr=None if lane == "chain" else subprocess.STDOUT,
+                    stdout=None if lane == LOUD else log,
+                    stderr=None if lane == LOUD else subprocess.STDOUT,
                     # Of its own, so that Ctrl-C reaches it once, from here.
                     start_new_session=True,
                 )
         for lane, process in processes.items():
             codes[lane] = process.wait()
             seconds[lane] = time.monotonic() - started
-            if lane != "chain":
+            if lane != LOUD:
                 print(flush=True)
                 sys.stdout.buffer.write(log_of(lane).read_bytes())
                 sys.stdout.flush()
@@ -75,15 +79,15 @@ def run_lanes(arguments, left_out, env):
 
 
 def log_of(lane):
-    return LOGS / f"test-{lane}.log"
+    return LOGS / f"test-{lane.replace(' ', '-')}.log"
 
 
 def end(process):
-    """As Ctrl-C would: pytest then tears its fixtures down and ends its chain; at last by force."""
+    """As Ctrl-C would, on which Ape ends its chain; then by force, since its tests would go on without one."""
     if process.poll() is None:
         process.send_signal(signal.SIGINT)
         try:
-            process.wait(30)
+            process.wait(5)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()

@@ -5,7 +5,7 @@ from typing import Any
 
 import boa
 
-from cairn.domain.programs import Program
+from cairn.domain.programs import KERNELS, Program
 
 CONTRACTS = Path(__file__).parents[2] / "contracts"
 
@@ -14,7 +14,15 @@ class Chain:
     """The two contracts, deployed once."""
 
     def __init__(self) -> None:
-        self.store: Any = boa.load(str(CONTRACTS / "models/ProgramStore.vy"), [])
+        self.store: Any = boa.load(
+            str(CONTRACTS / "models/ProgramStore.vy"),
+            [
+                boa.load_partial(
+                    str(CONTRACTS / f"inference/{kernel.name}.vy")
+                ).compiler_data.bytecode
+                for kernel in KERNELS
+            ],
+        )
         self.evaluator: Any = boa.load(
             str(CONTRACTS / "inference/Evaluator.vy"), self.store.address
         )

@@ -12,9 +12,10 @@ from typing import TypeVar
 
 from cairn.audit._batch_file import split
 from cairn.audit._findings import Finding, State
-from cairn.audit._ports import Absent, Ledger
-from cairn.chain import Aggregate, Batch, Model, Phase, Status, Update, UpdateSubmitted, Version
+from cairn.audit._ports import Absent, BatchRecord, BatchState, Ledger
+from cairn.chain import Aggregate, Model, Phase, Status, Update, UpdateSubmitted, Version
 from cairn.chain import Plan as PlanRecord
+from cairn.devices import batch_id as hash_of_batch
 from cairn.domain.cid import Cid
 from cairn.domain.integers import unpack_features
 from cairn.domain.keccak import keccak256
@@ -342,9 +343,13 @@ class Auditor:
         if alliance is not None and batch.alliance != alliance:
             detail = f"it was anchored for another alliance, {batch.alliance}"
             return _broken(link, subject, detail, *children)
+        if batch.state is BatchState.VOID:
+            return _broken(link, subject, "it was proved faulty or never opened: void", *children)
+        if batch.state is not BatchState.MATURE:
+            return replace(_unseen(link, subject, "its spot check is not over"), children=children)
         return _held(link, subject, detail, *children)
 
-    def _packets(self, batch_id: int, batch: Batch) -> Finding:
+    def _packets(self, batch_id: int, batch: BatchRecord) -> Finding:
         link, subject = "packets", f"packets of batch {_short(batch_id)}"
         try:
             anchored = self._see(link, subject, lambda: self.ledger.anchored(batch_id))
@@ -356,21 +361,24 @@ class Auditor:
             return stop.finding
         signatures = self._signatures(batch_id, batch, packets)
         wrong = []
-        if device != bytes.fromhex(batch.device[2:]):
+        address = bytes.fromhex(batch.device[2:])
+        if hash_of_batch(address, anchored.root) != batch_id:
+            wrong.append(f"the id does not commit to the root logged, {_hex(anchored.root)}")
+        if device != address:
             wrong.append(f"the file is of device {_hex(device)}")
         if len(packets) != batch.count:
             wrong.append(f"the file has {len(packets)}, anchored were {batch.count}")
-        address = bytes.fromhex(batch.device[2:])
         if packets:
             root = MerkleTree(packet_leaf(i, address, p) for i, p in enumerate(packets)).root
-            if root != batch.root:
-                wrong.append(f"their Merkle root is {_hex(root)}, anchored was {_hex(batch.root)}")
+            if root != anchored.root:
+                anchor = _hex(anchored.root)
+                wrong.append(f"their Merkle root is {_hex(root)}, anchored was {anchor}")
         if wrong:
             return _broken(link, subject, "; ".join(wrong), signatures)
-        detail = f"{len(packets)} packets have the anchored root {_hex(batch.root)}"
+        detail = f"{len(packets)} packets have the anchored root {_hex(anchored.root)}"
         return _held(link, subject, detail, signatures)
 
-    def _signatures(self, batch_id: int, batch: Batch, packets: Sequence[bytes]) -> Finding:
+    def _signatures(self, batch_id: int, batch: BatchRecord, packets: Sequence[bytes]) -> Finding:
         link, subject = "signatures", f"signatures of batch {_short(batch_id)}"
         try:
             device = self._see(link, subject, lambda: self.ledger.device(batch.device))

@@ -22,9 +22,7 @@ class Connection(BaseSettings):
     deployment: Path = Field(
         default=Path("deployments/iotex-dev.json"), description="Where the contracts are."
     )
-    store: Path = Field(
-        default=Path("var/store"), description="The folder of the embedded store."
-    )
+    store: Path = Field(default=Path("var/store"), description="The folder of the embedded store.")
     ipfs: str | None = Field(
         default=None,
         description="An IPFS node's multiaddr, such as /ip4/127.0.0.1/tcp/5001/http.",

@@ -13,6 +13,7 @@ from cairn.operator._ports import (
 )
 from cairn.operator._programs import Programs
 from cairn.operator._settings import Settings
+from cairn.operator._status import OperatorStatus, read_status
 from cairn.operator._worker import Worker
 
 __all__ = [
@@ -23,10 +24,12 @@ __all__ = [
     "Health",
     "JsonLines",
     "OperatorError",
+    "OperatorStatus",
     "ParseProgram",
     "ProgramRunner",
     "Programs",
     "Settings",
     "Worker",
     "configure_logs",
+    "read_status",
 ]

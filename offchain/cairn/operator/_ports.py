@@ -55,18 +55,19 @@ class AggregateFiles:
 class AggregateRound(Protocol):
     """The arithmetic of a round.
 
-    Gets the plan as the chain has it and its file, the updates as posted with their files, and the
-    base version with its aggregate's file (None for a first round). Checks every root, and raises
-    `CairnError` that names the update which does not hold.
+    Gets the plan as the chain has it and its file; the updates as posted, with their files, or None
+    where nobody shows one; and functions that fetch the aggregate of the base version and of the
+    version that this was trained from (None where there is none). Checks every root; raises
+    `CairnError` that says what does not hold.
     """
 
     def __call__(
         self,
-        plan: Plan,
+        posted_plan: Plan,
         plan_file: bytes,
-        updates: Sequence[tuple[Update, bytes]],
-        base: Version | None,
-        fetch: Callable[[bytes], bytes],
+        updates: Sequence[tuple[Update, bytes | None]],
+        base: Callable[[], bytes | None],
+        previous: Callable[[], bytes | None],
     ) -> AggregateFiles: ...
 
 

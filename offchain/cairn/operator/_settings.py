@@ -29,13 +29,14 @@ class Settings(BaseSettings):
     passphrase_file: Path | None = Field(
         None, description="Else the passphrase is read from APE_ACCOUNTS_<alias>_PASSPHRASE."
     )
-    database_url: str = Field(
+    database: str = Field(
         "sqlite:///var/operator.db", description="SQLAlchemy's URL of this operator's own database."
     )
     # What every command of Cairn connects to: `CAIRN_*` will do, `CAIRN_OPERATOR_*` comes first.
     rpc_url: str = _shared("rpc_url", "http://127.0.0.1:8545")
     deployment: Path = _shared("deployment", Path("deployments/iotex-dev.json"))
-    store: str = _shared("store", "var/store")
+    store: Path = _shared("store", Path("var/store"))
+    ipfs: str | None = _shared("ipfs", None)
     confirmations: int = _shared("confirmations", 0, ge=0)
     log_page_blocks: int = _shared("log_page_blocks", 2_000, gt=0)
     request_timeout_s: float = _shared("request_timeout_s", 10.0, gt=0)
@@ -61,7 +62,7 @@ class Settings(BaseSettings):
     )
     settle_batch: int = Field(32, ge=1, le=64)
     settle_delay_s: int = Field(
-        30, ge=0, description="How long an answer due for settling may wait for company."
+        60, ge=0, description="How long an answer due for settling waits for others that will be."
     )
     retry_after_steps: int = Field(
         5, gt=0, description="Polls before a job that could not be done is tried again."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
+from decimal import Decimal
 from typing import Any
 
 from cairn.chain import (
@@ -41,6 +42,30 @@ class OperatorStatus:
     """State -> how many."""
     rounds: dict[str, int] = field(default_factory=dict)
     transactions_waiting: int = 0
+
+    def as_text(self) -> str:
+        """For people: amounts of coin in whole coins."""
+
+        def coin(wei: int) -> str:
+            return f"{Decimal(wei).scaleb(-18).normalize():f} coin"
+
+        def jobs(counts: dict[str, int]) -> str:
+            return ", ".join(f"{count} {state}" for state, count in counts.items()) or "none"
+
+        lines = [
+            ("account", f"{self.account}, {coin(self.balance_wei)}"),
+            ("stake", f"{coin(self.stake_wei)}: {coin(self.free_wei)} free, the rest locked"),
+            ("unbonding", coin(self.unbonding_wei)),
+            ("bounties", coin(self.bounty_wei)),
+            ("earned", ", ".join(f"{n} of {c}" for c, n in self.owed.items()) or "nothing owed"),
+            ("fees paid", coin(self.fees_spent_wei)),
+            ("serves", ", ".join(f"model {one}" for one in self.serves) or "no model"),
+            ("requests", jobs(self.requests)),
+            ("rounds", jobs(self.rounds)),
+            ("waiting", f"{self.transactions_waiting} transactions"),
+            ("read", f"up to block {self.next_block - 1} of {self.head_block}"),
+        ]
+        return "\n".join(f"{name:<10} {value}" for name, value in lines)
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)

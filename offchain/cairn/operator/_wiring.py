@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from cairn.chain import (
     Deployment,
     Lease,
     LocalSigner,
     Outbox,
+    Plan,
     Store,
     System,
+    Update,
     open_account,
 )
 from cairn.domain.cid import Cid
 from cairn.domain.programs import parse_program
-from cairn.operator._aggregate import aggregate_round
-from cairn.operator._ports import AggregateRound, Content, Contracts, ParseProgram
+from cairn.operator._ports import AggregateFiles, AggregateRound, Content, Contracts, ParseProgram
 from cairn.operator._programs import Programs
 from cairn.operator._settings import Settings
 from cairn.operator._worker import Worker
@@ -38,20 +38,31 @@ class StoredContent:
         return self._store.add(data).binary
 
 
-def open_content(location: str) -> StoredContent:
-    """A folder, or an IPFS node by its multiaddr."""
-    is_node = location.startswith(("/ip4/", "/ip6/", "/dns"))
-    config = StorageConfig(ipfs=location) if is_node else StorageConfig(folder=Path(location))
-    return StoredContent(open_store(config))
+def open_content(settings: Settings) -> StoredContent:
+    """The embedded store, and an IPFS node's if one is named."""
+    return StoredContent(open_store(StorageConfig(folder=settings.store, ipfs=settings.ipfs)))
+
+
+def train_together(
+    posted_plan: Plan,
+    plan_file: bytes,
+    updates: Sequence[tuple[Update, bytes | None]],
+    base: Callable[[], bytes | None],
+    previous: Callable[[], bytes | None],
+) -> AggregateFiles:
+    """The arithmetic of `cairn.training`, imported when there is a round: it brings scikit-learn."""
+    from cairn.operator._aggregate import aggregate_round
+
+    return aggregate_round(posted_plan, plan_file, updates, base, previous)
 
 
 @dataclass(frozen=True)
 class Parts:
     """What may be replaced: by tests, and by whoever has other arithmetic or another store."""
 
-    open_content: Callable[[str], Content] = open_content
+    open_content: Callable[[Settings], Content] = open_content
     parse_program: ParseProgram = parse_program
-    aggregate_round: AggregateRound | None = aggregate_round
+    aggregate_round: AggregateRound | None = train_together
 
 
 def connect(settings: Settings) -> tuple[System, LocalSigner]:
@@ -69,11 +80,11 @@ class Running:
 
     def __init__(self, settings: Settings, parts: Parts) -> None:
         self.system, signer = connect(settings)
-        self._store = Store(settings.database_url)
+        self._store = Store(settings.database)
         self._lease: Lease | None = None
         try:
             self._lease = self._store.lease(signer.address)
-            content = parts.open_content(settings.store)
+            content = parts.open_content(settings)
             self._programs = Programs(content, parts.parse_program)
             outbox = Outbox(
                 self._store,

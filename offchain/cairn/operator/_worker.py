@@ -37,6 +37,7 @@ from cairn.chain import (
     Store,
     StoreBusy,
     Terms,
+    Update,
     Version,
 )
 from cairn.domain.keccak import keccak256
@@ -191,6 +192,7 @@ class Worker:
                 add_once(db, requests, requests.c.request_id, values)
             elif isinstance(event, Answered):
                 ours = event.operator == self.account
+                _say("answered", request=event.request_id, operator=event.operator)
                 change(
                     db,
                     requests,
@@ -209,7 +211,7 @@ class Worker:
             elif isinstance(event, Challenged):
                 self._end(db, event.request_id, Job.SLASHED)
                 if event.operator == self.account:
-                    _say("slashed", level=logging.ERROR, request=event.request_id)
+                    _say("our answer was wrong", level=logging.ERROR, request=event.request_id)
             elif isinstance(event, RoundOpened):
                 values = {
                     "round_id": event.round_id,
@@ -235,6 +237,7 @@ class Worker:
     @staticmethod
     def _end(db: Connection, request_id: int, state: Job) -> None:
         change(db, requests, request_id, state=state, features=b"", note=None)
+        _say(state.value, request=request_id)
 
     # --- parts --------------------------------------------------------------------------------
 
@@ -400,19 +403,18 @@ class Worker:
 
     def _gather_settlements(self, head: Head) -> None:
         """Put answers whose window is over into batches; a batch is fixed before it is sent."""
-        due = [
-            row
-            for row in self._rows(requests, Job.ANSWERED)
-            if row.challengeable_until < head.timestamp
-        ]
+        standing = self._rows(requests, Job.ANSWERED)
+        due = [row for row in standing if row.challengeable_until < head.timestamp]
         alone = [[row] for row in due if row.attempt > 0]  # refused in company: one by one
         rest = sorted((row for row in due if row.attempt == 0), key=lambda r: r.challengeable_until)
         size = self._settings.settle_batch
         batches = [rest[at : at + size] for at in range(0, len(rest), size)]
         for batch in alone + batches:
-            waited = head.timestamp - batch[0].challengeable_until
-            full = len(batch) == size or batch[0].attempt > 0
-            if not full and waited < self._settings.settle_delay_s:
+            wait_until = batch[0].challengeable_until + self._settings.settle_delay_s
+            company = any(
+                head.timestamp <= row.challengeable_until <= wait_until for row in standing
+            )
+            if batch[0].attempt == 0 and len(batch) < size and company:
                 continue
             key = _key("settle", min(row.request_id for row in batch), batch[0].attempt)
             with self._store.begin() as db:
@@ -512,13 +514,17 @@ class Worker:
         plan_file = self._content.fetch(plan.plan_cid)
         if keccak256(plan_file) != plan.plan_hash:
             raise OperatorError("the plan's file is not the one that the round was opened with")
+        # Half of the time is for updates that are slow to come; then the round goes on without.
+        waits = 2 * head.timestamp < row.submit_until + row.aggregate_until
         base = self._version_of(plan.model_id, plan.base_version) if plan.base_version else None
         files = self._aggregate_round(
             plan,
             plan_file,
-            [(update, self._content.fetch(update.cid)) for update in updates],
-            base,
-            self._content.fetch,
+            [(update, self._update_file(update, waits=waits)) for update in updates],
+            lambda: self._aggregate_file(base),
+            lambda: self._aggregate_file(
+                self._version_of(plan.model_id, base.parent) if base and base.parent else None
+            ),
         )
         call = contract.aggregate(
             row.round_id,
@@ -532,6 +538,22 @@ class Worker:
         self._outbox.post(key, call, head)
         self._set(rounds, row.round_id, state=RoundJob.POSTING, intent=key, note=None)
         _say("aggregating", round=row.round_id, updates=len(updates), root=files.root.hex())
+
+    def _update_file(self, update: Update, *, waits: bool) -> bytes | None:
+        try:
+            return self._content.fetch(update.cid)
+        except CairnError as error:
+            if waits:
+                raise OperatorError(
+                    f"the update of {update.member} cannot be had: {error}"
+                ) from error
+            return None
+
+    def _aggregate_file(self, version: Version | None) -> bytes | None:
+        """The aggregate that a version came from; None for one that no round made."""
+        if version is None or version.round_id == 0:
+            return None
+        return self._content.fetch(self._contracts.rounds.aggregate_of(version.round_id).cid)
 
     def _finalize(self, row: Any, head: Head) -> None:
         if row.posted_by != self.account:

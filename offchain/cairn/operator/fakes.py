@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from cairn.chain import Plan, Update, Version
+from cairn.chain import Plan, Update
 from cairn.domain.keccak import keccak256
 from cairn.operator._ports import AggregateFiles, OperatorError
 
@@ -46,18 +46,18 @@ class FakeProgram:
 
 
 def fake_aggregate(
-    plan: Plan,
+    posted_plan: Plan,
     plan_file: bytes,
-    updates: Sequence[tuple[Update, bytes]],
-    base: Version | None,
-    fetch: Callable[[bytes], bytes],
+    updates: Sequence[tuple[Update, bytes | None]],
+    base: Callable[[], bytes | None],
+    previous: Callable[[], bytes | None],
 ) -> AggregateFiles:
-    """The files one after another."""
-    for update, data in updates:
-        if keccak256(data) != update.root:
-            raise OperatorError(f"the update of {update.member} is not what was posted")
-    aggregate = b"".join(data for _, data in updates)
-    program = bytes([len(updates)])
+    """The files one after another, after the base's."""
+    usable = [data for update, data in updates if data and keccak256(data) == update.root]
+    if not usable:
+        raise OperatorError("no update can be used")
+    aggregate = (base() or b"") + b"".join(usable)
+    program = bytes([len(usable)])
     return AggregateFiles(
         keccak256(aggregate), aggregate, program, FakeProgram(program).hash, b"card"
     )

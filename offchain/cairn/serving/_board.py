@@ -132,10 +132,8 @@ class ModelBoard:
         serving = loaded.offer if loaded is not None else wanted
         if version == str(serving.version) or serving.aliases.get(version) == serving.version:
             return
-        if version in serving.aliases:
-            asked = f"{version} (version {serving.aliases[version]})"
-        else:
-            asked = version
+        alias = serving.aliases.get(version)
+        asked = version if alias is None else f"{version} (version {alias})"
         raise UnknownModel(
             f"model {serving.name} serves version {serving.version}, which terms "
             f"{serving.terms_id} name, not {asked}"

@@ -27,8 +27,8 @@ class ServingSettings(BaseSettings):
         default=1 << 20, ge=1, description="Most bytes of one request body."
     )
     max_rows: int = Field(default=1024, ge=1, description="Most rows of one request.")
-    inline_rows: int = Field(
-        default=16, ge=0, description="Requests of more rows are computed in a worker thread."
+    inline_bytes: int = Field(
+        default=16 << 10, ge=0, description="Larger bodies are worked on in a thread."
     )
     body_timeout_s: float = Field(
         default=10.0, gt=0, description="How long a body may take to arrive."

@@ -11,14 +11,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
-from cairn.domain.programs import Program
 from eth_utils.address import to_checksum_address
 
 from cairn import chain
-from cairn.audit import Auditor, FakeLedger, Finding
+from cairn.audit import Auditor, BatchRecord, BatchState, FakeLedger, Finding
 from cairn.devices import AIR_QUALITY, Batch, build_batch, simulate_fleet, training_table
 from cairn.domain.cid import Cid
 from cairn.domain.keccak import keccak256
+from cairn.domain.programs import Program
 from cairn.storage import MemoryStore
 from cairn.training import (
     Aggregate,
@@ -124,15 +124,15 @@ def _anchor(world: World, member: str, batch: Batch) -> int:
     device = checksummed(batch.device)
     batch_id = batch.batch_id
     world.batches[batch_id] = batch
-    world.ledger.batches[batch_id] = chain.Batch(
+    world.ledger.batches[batch_id] = BatchRecord(
         alliance=ALLIANCE,
         device=device,
         owner=member,
-        root=batch.root,
         count=batch.count,
         first_timestamp=batch.first,
         last_timestamp=batch.last,
         anchored_at=batch.last + 60,
+        state=BatchState.MATURE,
     )
     world.ledger.anchored_events[batch_id] = chain.BatchAnchored(
         batch_id,

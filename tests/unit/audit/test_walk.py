@@ -7,15 +7,15 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from cairn.domain.programs import FeatureRule, linear_program
 
 from cairn import chain
-from cairn.audit import EXIT_CODES, Absent, Finding, State
+from cairn.audit import EXIT_CODES, Absent, BatchState, Finding, State
 from cairn.chain import NodeUnreachable
-from cairn.devices import simulate_fleet
+from cairn.devices import batch_id, simulate_fleet
 from cairn.domain.cid import Cid
 from cairn.domain.keccak import keccak256
 from cairn.domain.merkle import MerkleTree, packet_leaf
+from cairn.domain.programs import FeatureRule, linear_program
 from cairn.training import (
     Aggregate,
     Plan,
@@ -343,26 +343,48 @@ def packets_cut_short(world: World) -> None:
 
 
 def packets_of_another_root(world: World) -> None:
-    change(world, "batches", world.batch_of(0), root=bytes(31) + b"\x01")
+    """The file is another batch's of the same device."""
+    other = world.ledger.anchored_events[world.batch_of(0, round_id=1)]
+    change(world, "anchored_events", world.batch_of(0), cid=other.cid)
+
+
+def root_logged_otherwise(world: World) -> None:
+    change(world, "anchored_events", world.batch_of(0), root=bytes(31) + b"\x01")
+
+
+def batch_void(world: World) -> None:
+    change(world, "batches", world.batch_of(0), state=BatchState.VOID)
+
+
+def batch_not_checked(world: World) -> None:
+    change(world, "batches", world.batch_of(0), state=BatchState.OPEN)
 
 
 def packets_counted_twice(world: World) -> None:
-    batch_id = world.batch_of(0)
-    change(world, "batches", batch_id, count=48)
+    change(world, "batches", world.batch_of(0), count=48)
     change_update(world, weight=48)
 
 
-def _anchor_file(world: World, packets: list[bytes], **fields: Any) -> None:
-    """Member 0 anchored these packets, with a root and a count to match."""
-    batch_id = world.batch_of(0)
-    device = world.batches[batch_id].device
+def _anchor_file(world: World, packets: list[bytes]) -> None:
+    """Member 0 anchored these packets instead, and trained on them: all else to match."""
+    ledger, old_id = world.ledger, world.batch_of(0)
+    device = bytes.fromhex(ledger.batches[old_id].device[2:])
     parts = [b"cairn-batch/1\n", device, len(packets).to_bytes(4, "big")]
     for packet in packets:
         parts += (len(packet).to_bytes(2, "big"), packet)
     root = MerkleTree(packet_leaf(i, device, p) for i, p in enumerate(packets)).root
-    change(world, "batches", batch_id, root=root, count=len(packets), **fields)
-    change(world, "anchored_events", batch_id, cid=world.add(b"".join(parts)))
-    change_update(world, weight=len(packets))
+    new_id = batch_id(device, root)
+    ledger.batches[new_id] = replace(ledger.batches.pop(old_id), count=len(packets))
+    ledger.anchored_events[new_id] = replace(
+        ledger.anchored_events.pop(old_id), root=root, cid=world.add(b"".join(parts))
+    )
+    record, event = ledger.round_updates[2][0]
+    ledger.round_updates[2][0] = (
+        replace(record, weight=len(packets), data_root=data_root([new_id])),
+        replace(event, batch_ids=(new_id,)),
+    )
+    roots = b"".join(update.data_root for update, _ in ledger.round_updates[2])
+    change(world, "versions", (MODEL, 2), data_root=keccak256(roots))
 
 
 def _packets(world: World) -> list[bytes]:
@@ -458,7 +480,13 @@ CASES: list[tuple[Callable[[World], None], dict[tuple[str, State], str]]] = [
     (packets_flipped, {("packets", BROKEN): "are not"}),
     (packets_garbled, {("packets", BROKEN): "not a batch file"}),
     (packets_cut_short, {("packets", BROKEN): "cut off"}),
-    (packets_of_another_root, {("packets", BROKEN): "anchored was 0x00"}),
+    (
+        packets_of_another_root,
+        {("packets", BROKEN): "anchored was 0x", ("signatures", BROKEN): "they run from"},
+    ),
+    (root_logged_otherwise, {("packets", BROKEN): "does not commit to the root logged"}),
+    (batch_void, {("batch", BROKEN): "void"}),
+    (batch_not_checked, {("batch", NOT_VISIBLE): "spot check"}),
     (
         packets_counted_twice,
         {("packets", BROKEN): "has 24, anchored were 48", ("derivation", BROKEN): "weight"},
@@ -528,13 +556,13 @@ def test_batch__any_byte_of_a_packet_flipped_and_anchored__is_noticed(world: Wor
 
 
 def test_batch__any_byte_of_the_file_changed_under_its_id__is_noticed(world: World) -> None:
-    batch_id = world.batch_of(0)
-    file = world.batches[batch_id].file
+    anchored = world.batch_of(0)
+    file = world.batches[anchored].file
     for byte in range(0, len(file), 53):
         flipped = bytearray(file)
         flipped[byte] ^= 1
-        change(world, "anchored_events", batch_id, cid=world.add(bytes(flipped)))
-        assert world.auditor.batch(batch_id).worst() is BROKEN, byte
+        change(world, "anchored_events", anchored, cid=world.add(bytes(flipped)))
+        assert world.auditor.batch(anchored).worst() is BROKEN, byte
 
 
 def test_plan__canonical_json_of_another_rule__is_another_plan(world: World) -> None:

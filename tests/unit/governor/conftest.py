@@ -64,6 +64,7 @@ def propose(governor, founders, pass_time):
     """Propose; by default wait until the vote is open."""
 
     def propose_(actions, proposer=founders[0], wait=True):
+        pass_time(12)  # votes are counted as of a second that has passed
         receipt = governor.propose(*actions.args, sender=proposer)
         if wait:
             pass_time(DELAY_S + 1)

@@ -19,6 +19,7 @@ def documents(files) -> dict[str, str]:
 
 def commands(text: str) -> list[list[str]]:
     """The command lines of a document: in shell blocks, and in indented ones."""
+    text = re.sub(r"\\\n\s*", "", text)  # continued lines
     lines = re.findall(r"^    (?:\$ )?((?:make|ape|cairn) .*)$", FENCE.sub("", text), re.MULTILINE)
     for language, _, body in FENCE.findall(text):
         if language in ("sh", "bash", "console", "shell"):

@@ -36,16 +36,33 @@ def test_step__many_requests__are_settled_in_batches(world, start):
     assert len(world.chain.broadcasts) - before == 3
 
 
-def test_step__settling_may_wait_for_company__waits(world, start):
-    request_id = world.ask()
+def test_step__others_will_be_due_soon__settles_them_together(world, start):
     operator = start(settle_delay_s=100)
+    first = world.ask()
     operator.step(2)
-    world.chain.advance(WINDOW_S + 10)
+    world.chain.advance(80)
+    second = world.ask()
+    operator.step(2)
+    world.chain.advance(WINDOW_S - 60)
     operator.step()
-    assert world.status(request_id) is Status.ANSWERED
-    world.chain.advance(100)
+    assert world.status(first) is Status.ANSWERED
+    before = len(world.chain.broadcasts)
+    world.chain.advance(80)
     operator.step(2)
-    assert world.status(request_id) is Status.SETTLED
+    assert (world.status(first), world.status(second)) == (Status.SETTLED, Status.SETTLED)
+    assert len(world.chain.broadcasts) == before + 1
+
+
+def test_step__nothing_else_is_due_soon__settles_at_once(world, start):
+    operator = start(settle_delay_s=100)
+    first = world.ask()
+    operator.step(2)
+    world.chain.advance(300)
+    world.ask()
+    operator.step(2)
+    world.chain.advance(WINDOW_S - 290)
+    operator.step(2)
+    assert world.status(first) is Status.SETTLED
 
 
 def test_step__features_are_invalid__answers_with_no_outputs(world, start):

@@ -1,5 +1,7 @@
 """Rounds: aggregated once after submission, finalized after the window."""
 
+from dataclasses import replace
+
 from cairn.chain import Phase
 from cairn.domain.keccak import keccak256
 from tests.unit.operator.world import COIN, WINDOW_S
@@ -23,7 +25,7 @@ def test_step__submission_over__posts_the_aggregate_then_finalizes(world, start)
     assert operator.worker.counts()["rounds"] == {"ended": 1}
 
 
-def test_step__update_is_not_what_was_posted__posts_nothing(world, start):
+def test_step__no_update_can_be_used__posts_nothing(world, start):
     round_id = world.open_round(b"one")
     cid = world.rounds.all_updates[round_id][0].cid
     world.content.files[cid] = b"other"
@@ -34,6 +36,31 @@ def test_step__update_is_not_what_was_posted__posts_nothing(world, start):
     world.content.files[cid] = b"one"
     operator.step(3)
     assert world.rounds.phases[round_id] is Phase.AGGREGATED
+
+
+def test_step__update_cannot_be_had__is_waited_for_half_of_the_time(world, start):
+    round_id = world.open_round(b"one", b"two")
+    del world.content.files[world.rounds.all_updates[round_id][1].cid]
+    world.chain.advance(1_001)
+    operator = start(retry_after_steps=1)
+    operator.step(3)
+    assert world.chain.broadcasts == []
+    world.chain.advance(2_500)
+    operator.step(3)
+    aggregate = world.rounds.aggregates[round_id]
+    assert world.content.files[aggregate.cid] == b"one"
+
+
+def test_step__round_builds_on_a_version__gets_its_aggregate(world, start):
+    first = world.open_round(b"one")
+    operator = start()
+    world.chain.advance(1_001)
+    operator.step(2)
+    world.registry.versions[1, 2] = replace(world.registry.versions[1, 1], round_id=first)
+    second = world.open_round(b"two", base_version=2)
+    world.chain.advance(1_001)
+    operator.step(2)
+    assert world.content.files[world.rounds.aggregates[second].cid] == b"onetwo"
 
 
 def test_step__plan_is_not_the_rounds__posts_nothing(world, start):

@@ -45,12 +45,12 @@ class World:
     def status(self, request_id: int) -> Status:
         return self.market.requests[request_id].status
 
-    def open_round(self, *updates: bytes, window_s=WINDOW_S) -> int:
+    def open_round(self, *updates: bytes, window_s=WINDOW_S, base_version=0) -> int:
         plan_file = b"{}"
         now = self.chain.timestamp
         plan = Plan(
             model_id=1,
-            base_version=0,
+            base_version=base_version,
             plan_hash=keccak256(plan_file),
             plan_cid=self.content.add(plan_file),
             share_pool=100,

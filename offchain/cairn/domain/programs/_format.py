@@ -11,6 +11,8 @@ WORD = 32
 
 MAGIC = b"CRN1"
 MAX_HEADER_WORDS = 766
+MAX_CHUNKS = 48
+MAX_SCORES = 248
 LANES = 8
 """Features in one word, and in one feature group."""
 
