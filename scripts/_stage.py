@@ -5,7 +5,6 @@ tell it.
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,21 +16,22 @@ from typing import Any
 from ape import accounts, chain, networks
 from ape.api import AccountAPI, ReceiptAPI
 from ape.contracts import ContractEvent
-from cairn.cli._processes import LOOPBACK, Processes, Program, free_port
+from ape.logging import logger
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from cairn.cli._processes import LOOPBACK, Processes, Program, free_port, local_chain
 from cairn.domain.cid import Cid
 from cairn.domain.schema import Schema
 from cairn.storage import ContentStore, EmbeddedStore
-from scripts._deployment import ROOT, DeploymentError, Journal, commit
+from scripts._deployment import DeploymentError, Journal, commit
 from scripts._gas import GasMeter
 
 CHAIN_ID = 4690  # IoTeX's testnet's, so that signatures bind what they would bind there
 COIN = 10**18
 OPERATOR_INDEX = 4  # of the development mnemonic
-WAIT_S = 30
+WAIT_S = 60
 
 
 @dataclass
@@ -40,7 +40,8 @@ class Stage:
 
     console: Console
     processes: Processes
-    folder: Path
+    var: Path  # logs, store, operator's database
+    deployment: Path
     rpc_url: str
     store: ContentStore
     journal: Journal
@@ -70,6 +71,10 @@ class Stage:
         chain.provider.make_request("evm_mine", [])
         self.console.print(f"    [dim]… {_duration(seconds)} later: {why}[/dim]")
 
+    def mine(self, blocks: int) -> None:
+        """Let blocks pass."""
+        chain.provider.make_request("anvil_mine", [hex(blocks)])
+
     def wait_for(self, what: str, condition: Callable[[], bool]) -> None:
         """Wait until another process has done its part, or fail with the reason."""
         give_up = time.monotonic() + WAIT_S
@@ -81,7 +86,7 @@ class Stage:
                 time.sleep(0.1)
 
     def failure(self, why: str) -> DeploymentError:
-        return DeploymentError(f"the story broke off: {why} (logs: {self.folder / 'log'})")
+        return DeploymentError(f"the story broke off: {why} (logs: {self.var / 'log'})")
 
     def fetch(self, cid: bytes) -> bytes:
         return self.store.fetch(Cid.from_bytes(cid))
@@ -99,19 +104,24 @@ class Stage:
         return {
             **os.environ,
             "CAIRN_RPC_URL": self.rpc_url,
-            "CAIRN_DEPLOYMENT": str(self.folder / "deployment.json"),
-            "CAIRN_STORE": str(self.folder / "store"),
+            "CAIRN_DEPLOYMENT": str(self.deployment),
+            "CAIRN_STORE": str(self.var / "store"),
+            "COLUMNS": str(self.console.width),
         }
 
     def start_operator(self, operator: AccountAPI) -> None:
+        port = free_port()
         self._start(
             "operator",
             ["operator", "run"],
             {
+                "CAIRN_OPERATOR_HEALTH_PORT": str(port),
                 "CAIRN_OPERATOR_ACCOUNT": f"TEST::{OPERATOR_INDEX}",
-                "CAIRN_OPERATOR_DATABASE": f"sqlite:///{self.folder / 'operator.sqlite'}",
+                "CAIRN_OPERATOR_DATABASE": f"sqlite:///{self.var / 'operator.db'}",
                 "CAIRN_OPERATOR_POLL_INTERVAL_S": "0.2",
+                "CAIRN_OPERATOR_SETTLE_DELAY_S": "0",
             },
+            port,
         )
 
     def start_api(self) -> None:
@@ -195,28 +205,24 @@ class Stage:
     def coin(amount: int) -> str:
         return f"{amount / COIN:.6g} coin"
 
-    def say_accounts(self, rows: Sequence[tuple[str, AccountAPI, int]]) -> None:
-        """Who earned what. Rows: role, account, shares."""
+    def say_accounts(self, rows: Sequence[tuple[str, AccountAPI, int, int]]) -> None:
+        """Who earned what. Rows: role, account, shares, coin still staked."""
         table = Table(title="Who earned what", title_justify="left")
-        for column in (
-            "who",
-            "address",
-            "shares",
-            "income claimed or paid out",
-            "coin, gas included",
-        ):
-            table.add_column(column, justify="right" if column != "who" else "left")
-        for role, account, shares in rows:
+        for column in ("who", "address", "shares", "earned", "staked", "purse before and after"):
+            table.add_column(column, justify="left" if column == "who" else "right")
+        for role, account, shares, staked in rows:
             change = account.balance - self.balances.get(account.address, 0)
             table.add_row(
                 role,
                 self.short(account.address),
                 f"{shares / COIN:,.2f}" if shares else "",
                 self.coin(self.claims.get(account.address, 0)),
-                f"{change / COIN:+.6f}",
+                self.coin(staked) if staked else "",
+                f"{change / COIN:+.6f} coin",
             )
         self.console.print()
         self.console.print(table)
+        self.say("the purse pays for gas, stakes and purchases")
 
     def say_gas(self) -> None:
         table = gas_table(self.meter)
@@ -242,38 +248,30 @@ def _duration(seconds: int) -> str:
     return f"{seconds} s"
 
 
-def start_chain(processes: Processes, port: int) -> str:
-    """Start a local chain; returns its URL."""
-    anvil = shutil.which("anvil") or str(ROOT / "node_modules" / ".bin" / "anvil")
-    command = [
-        anvil,
-        "--host", LOOPBACK,
-        "--port", str(port),
-        "--chain-id", str(CHAIN_ID),
-        "--hardfork", "cancun",
-        "--silent",
-    ]  # fmt: skip
-    processes.start(Program("chain", command, port))
-    return f"http://{LOOPBACK}:{port}"
-
-
 @contextmanager
 def open_stage(
-    port: int = 0, folder: Path | None = None, console: Console | None = None
+    var: Path, deployment: Path, port: int = 0, api_port: int = 0, console: Console | None = None
 ) -> Iterator[Stage]:
-    """Start a chain and a store; on leaving, whatever the reason, end all that runs."""
-    folder = folder or ROOT / "var" / "demo"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    with Processes(folder) as processes:
-        rpc_url = start_chain(processes, port or free_port())
+    """Start a chain with nothing on it; on leaving, whatever the reason, end all that runs and was
+    not told to go on. Ports are free ones unless they are named.
+    """
+    store, database = var / "store", var / "operator.db"
+    deployment.unlink(missing_ok=True)
+    database.unlink(missing_ok=True)
+    logger.set_level("WARNING")  # the story is told in its own words
+    with Processes(var) as processes:
+        port = port or free_port()
+        processes.start(local_chain(port, CHAIN_ID, ["--silent"]))
+        rpc_url = f"http://{LOOPBACK}:{port}"
         with networks.parse_network_choice(f"iotex:dev:{rpc_url}"):
             yield Stage(
-                console=console or Console(),
+                console=console
+                or Console(soft_wrap=True, width=None if sys.stdout.isatty() else 130),
                 processes=processes,
-                folder=folder,
+                var=var,
+                deployment=deployment,
                 rpc_url=rpc_url,
-                store=EmbeddedStore(folder / "store"),
-                journal=Journal(folder / "deployment.json", "iotex-dev", CHAIN_ID),
-                api_port=free_port(),
+                store=EmbeddedStore(store),
+                journal=Journal(deployment, "iotex-dev", CHAIN_ID),
+                api_port=api_port or free_port(),
             )

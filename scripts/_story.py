@@ -13,7 +13,6 @@ from typing import Any
 
 import httpx
 from ape.api import AccountAPI
-from cairn.domain.programs import Program
 from eth_utils import to_checksum_address
 
 from cairn.devices import (
@@ -26,16 +25,18 @@ from cairn.devices import (
     training_table,
 )
 from cairn.domain.integers import unpack_features
-from cairn.training import Plan, train
+from cairn.domain.programs import Program
+from cairn.training import Plan, RulePlan, train
 from cairn.training import Table as Readings
 from scripts._governance import FOR, PRODUCTION, Action, propose
 from scripts._stage import Stage
-from scripts.deploy import Alliance, AllianceSettings, System, deploy_system, launch_alliance
+from scripts._system import Alliance, AllianceSettings, System, deploy_system, launch_alliance
 
 HOUR_S = 3_600
 DAY_S = 86_400
 COIN = 10**18
 
+MODEL = "air-quality"
 DEVICES_EACH = 2
 PACKETS_EACH = 7 * DAY_S // 300  # a week at the Pebble's default period
 PERIOD_S = 300
@@ -44,6 +45,14 @@ LOCK_WEI = 2 * COIN
 POOL = 300 * COIN
 PRICE_WEI = COIN // 2
 WINDOW_S = HOUR_S
+# The device integers that the members expect, wide enough for all climates: part of the plan.
+EXPECTED = {
+    "temperature": (-3_000, 5_500),
+    "humidity": (0, 10_000),
+    "pressure": (85_000, 108_000),
+    "light": (0, 12_000_000),
+    "gas_resistance": (0, 60_000_000),
+}
 # What is asked of the model, in the units of the schema.
 QUESTION = {"temperature": "24.5", "humidity": "48", "pressure": "1009.2", "light": "350"}
 
@@ -68,8 +77,8 @@ class Cast:
     request_id: int = 0
 
 
-def tell(stage: Stage, seed: int) -> None:
-    """Play all chapters."""
+def set_up(stage: Stage, seed: int) -> Cast:
+    """Play the chapters up to a model that is served."""
     cast = found(stage, seed)
     collect(stage, cast)
     agree(stage, cast)
@@ -77,10 +86,31 @@ def tell(stage: Stage, seed: int) -> None:
     open_shop(stage, cast)
     learn(stage, cast)
     promote(stage, cast)
+    return cast
+
+
+def tell(stage: Stage, seed: int) -> None:
+    """Play all chapters."""
+    cast = set_up(stage, seed)
     sell(stage, cast)
     share_income(stage, cast)
     audit(stage, cast)
-    stage.say_accounts(cast.system, cast.alliance, cast.members, cast.operator, cast.buyer)
+    token = cast.alliance.share_token
+    stage.say_accounts(
+        [
+            *(
+                (f"member {number}", member, token.balanceOf(member), 0)
+                for number, member in enumerate(cast.members, start=1)
+            ),
+            (
+                "operator",
+                cast.operator,
+                0,
+                cast.system.stake_ledger.stake_wei(cast.operator),
+            ),
+            ("buyer", cast.buyer, 0, 0),
+        ]
+    )
     stage.say_gas()
 
 
@@ -88,7 +118,7 @@ def found(stage: Stage, seed: int) -> Cast:
     stage.chapter("Three owners of sensors found an alliance")
     accounts = stage.accounts
     members, operator, buyer = list(accounts[1:4]), accounts[4], accounts[5]
-    system = deploy_system(accounts[0], stage.journal)
+    system = deploy_system(accounts[0], journal=stage.journal)
     stage.say(f"deployed the system: {stage.n_contracts} contracts, none with an owner")
     alliance = launch_alliance(
         accounts[0],
@@ -149,11 +179,13 @@ def collect(stage: Stage, cast: Cast) -> None:
 def agree(stage: Stage, cast: Cast) -> None:
     stage.chapter("The members vote: create the model, admit the sensors, open a training round")
     schema = AIR_QUALITY
-    schema_cid = stage.store.add(schema.to_json()).to_bytes()
+    schema_cid = stage.store.add(schema.to_json()).binary
     cast.plan = Plan.from_schema(
-        schema, ranges=_ranges(cast), weight_cap=DEVICES_EACH * PACKETS_EACH
+        schema,
+        ranges=EXPECTED,
+        rule=RulePlan(weight_cap=DEVICES_EACH * PACKETS_EACH),
     )
-    plan_cid = stage.store.add(cast.plan.to_json()).to_bytes()
+    plan_cid = stage.store.add(cast.plan.to_json()).binary
     registry, rounds = cast.system.model_registry, cast.system.training_rounds
     cast.model_id, cast.round_id = registry.n_models() + 1, rounds.n_rounds() + 1
     addresses = [device.address for devices in cast.devices for device in devices]
@@ -164,9 +196,9 @@ def agree(stage: Stage, cast: Cast) -> None:
         "Predict the air's gas resistance",
         [
             Action(
-                "create the model `air-quality`",
+                f"create the model `{MODEL}`",
                 registry.create_model,
-                ("air-quality", cast.alliance.share_token, schema.schema_hash, schema_cid),
+                (MODEL, cast.alliance.share_token, schema.schema_hash, schema_cid),
             ),
             Action(
                 f"admit {len(addresses)} sensors", cast.system.device_registry.admit, (addresses,)
@@ -193,17 +225,6 @@ def agree(stage: Stage, cast: Cast) -> None:
     )
 
 
-def _ranges(cast: Cast) -> dict[str, tuple[int, int]]:
-    """The device integers that the members expect: part of the plan, wide enough for all climates."""
-    return {
-        "temperature": (-3_000, 5_500),
-        "humidity": (0, 10_000),
-        "pressure": (85_000, 108_000),
-        "light": (0, 12_000_000),
-        "gas_resistance": (0, 60_000_000),
-    }
-
-
 def vote(stage: Stage, cast: Cast, title: str, actions: list[Action]) -> None:
     """Take a proposal from its proposer through the vote and the timelock."""
     governor = cast.alliance.governor
@@ -221,7 +242,7 @@ def vote(stage: Stage, cast: Cast, title: str, actions: list[Action]) -> None:
 
 
 def anchor(stage: Stage, cast: Cast) -> None:
-    stage.chapter("Each member anchors the roots of his batches; the packets stay with him")
+    stage.chapter("Each member anchors the roots of his batches; the chain never sees the packets")
     registry = cast.system.device_registry
     for member, batches in zip(cast.members, cast.batches, strict=True):
         ids = []
@@ -234,15 +255,29 @@ def anchor(stage: Stage, cast: Cast) -> None:
                 batch.count,
                 batch.first,
                 batch.last,
-                cid.to_bytes(),
-                **stage.bond(registry),
+                cid.binary,
+                value=registry.bond_wei(),
                 sender=member,
             )
             stage.note("DeviceRegistry.anchor_batch", receipt)
             [event] = receipt.decode_logs(registry.BatchAnchored)
             ids.append(event.batch_id)
         cast.batch_ids.append(sorted(ids))
-    stage.say(f"anchored {sum(map(len, cast.batch_ids))} batches")
+    stage.say(f"anchored {sum(map(len, cast.batch_ids))} batches, each with a bond")
+    stage.mine(3)
+    n_opened = 0
+    for member, batches in zip(cast.members, cast.batches, strict=True):
+        for batch in batches:
+            drawn = [batch.opening(index) for index in registry.drawn_leaves(batch.batch_id)]
+            openings = [(opening.packet, list(opening.proof)) for opening in drawn]
+            receipt = registry.mature_batch(batch.batch_id, openings, sender=member)
+            stage.note("DeviceRegistry.mature_batch", receipt)
+            n_opened += len(openings)
+        stage.note("DeviceRegistry.withdraw", registry.withdraw(sender=member))
+    stage.say(
+        f"opened {n_opened} packets that a later block drew (those are public now); the contract "
+        "checked their signatures, the batches are mature, the bonds are back"
+    )
 
 
 def open_shop(stage: Stage, cast: Cast) -> None:
@@ -269,7 +304,7 @@ def learn(stage: Stage, cast: Cast) -> None:
         cid = stage.store.add(update.to_bytes())
         stage.note(
             "TrainingRounds.submit",
-            rounds.submit(cast.round_id, update.root, cid.to_bytes(), ids, sender=member),
+            rounds.submit(cast.round_id, update.root, cid.binary, ids, sender=member),
         )
         stage.say(
             f"{stage.short(member.address)} trained on {len(table.frame):,} readings and handed in"
@@ -396,14 +431,13 @@ def unit(schema: Any, name: str) -> str:
 
 def ask_http(stage: Stage, cast: Cast) -> tuple[int, ...]:
     """The same question over the Open Inference Protocol, in physical units."""
-    model = stage.api_model(cast.model_id)
     body = {
         "inputs": [
             {"name": name, "shape": [1, 1], "datatype": "FP64", "data": [float(value)]}
             for name, value in QUESTION.items()
         ]
     }
-    response = httpx.post(f"{stage.api_url}/v2/models/{model}/infer", json=body, timeout=10)
+    response = httpx.post(f"{stage.api_url}/v2/models/{MODEL}/infer", json=body, timeout=10)
     if response.status_code != 200:
         raise stage.failure(f"the API answered {response.status_code}: {response.text}")
     raw = [o for o in response.json()["outputs"] if o["datatype"] == "INT32"]
@@ -421,6 +455,8 @@ def share_income(stage: Stage, cast: Cast) -> None:
     ):
         amount = market.owed(payee, currency)
         stage.note("InferenceMarket.pay", market.pay(payee, currency, sender=cast.buyer))
+        if payee == cast.operator.address:
+            stage.claimed(cast.operator, amount)
         stage.say(f"{stage.coin(amount)} to the {name}")
     stage.note("ShareToken.sync", token.sync(sender=cast.buyer))
     stage.advance(token.stream_period_s() + 1, "the income has streamed for a week")

@@ -11,19 +11,20 @@ from __future__ import annotations
 
 import json
 import time
+from pathlib import Path
 
 import click
 from ape import chain, project
 from ape.api import AccountAPI
-from ape.cli import ConnectedProviderCommand
 from ape.contracts import ContractInstance
 
 from cairn.domain.cid import Cid
 from cairn.domain.integers import unpack_features
 from cairn.domain.schema import Schema
-from cairn.errors import CairnError
-from cairn.storage import ContentStore, open_store
-from scripts.deploy import DeploymentError, account_named, open_journal
+from cairn.storage import ContentStore, EmbeddedStore
+from scripts._command import NodeCommand
+from scripts._deployment import DeploymentError
+from scripts._system import account_named, open_journal
 
 DEADLINE_S = 600
 ANSWERED, SETTLED = 2, 4
@@ -45,6 +46,8 @@ def parse(assignments: tuple[str, ...]) -> dict[str, str]:
         name, sign, value = assignment.partition("=")
         if not sign:
             raise click.UsageError(f"--set {assignment}: write it as name=value")
+        if name in pairs:
+            raise click.UsageError(f"--set {name}: given twice")
         pairs[name] = value
     return pairs
 
@@ -89,14 +92,21 @@ def ask_oracle(
     raise DeploymentError(f"the node has no Answered event of request {event.request_id}")
 
 
-@click.command(cls=ConnectedProviderCommand)
+@click.command(cls=NodeCommand)
 @click.option("--model", "model_id", type=int, required=True)
 @click.option("--set", "assignments", multiple=True, help="A feature: name=value, in its unit.")
 @click.option(
     "--max-price", type=int, help="In the currency's smallest unit; by default the quote."
 )
 @click.option("--oracle", is_flag=True, help="Through an operator instead of in the call.")
-@click.option("--store", default="var/store", envvar="CAIRN_STORE", show_default=True)
+@click.option(
+    "--store",
+    type=click.Path(path_type=Path),
+    default="var/store",
+    envvar="CAIRN_STORE",
+    show_default=True,
+    help="The folder of the embedded store.",
+)
 @click.option("--account", required=True, help="Ape alias; local chains: TEST::n.")
 @click.option("--yes", is_flag=True, help="Do not ask before paying.")
 def cli(
@@ -104,36 +114,33 @@ def cli(
     assignments: tuple[str, ...],
     max_price: int | None,
     oracle: bool,
-    store: str,
+    store: Path,
     account: str,
     yes: bool,
 ) -> None:
     """Buy one prediction."""
-    try:
-        contracts = open_journal().record["contracts"]
-        if not contracts:
-            raise DeploymentError("nothing is deployed on this network: run `ape run deploy` first")
-        registry = project.ModelRegistry.at(contracts["ModelRegistry"]["address"])
-        market = project.InferenceMarket.at(contracts["InferenceMarket"]["address"])
-        buyer = account_named(account)
-        schema = load_schema(registry, model_id, open_store(store))
-        features = schema.encode_packed(parse(assignments))
+    contracts = open_journal().record["contracts"]
+    if not contracts:
+        raise DeploymentError("nothing is deployed on this network: run `ape run deploy` first")
+    registry = project.ModelRegistry.at(contracts["ModelRegistry"]["address"])
+    market = project.InferenceMarket.at(contracts["InferenceMarket"]["address"])
+    buyer = account_named(account)
+    schema = load_schema(registry, model_id, EmbeddedStore(store))
+    features = schema.encode_packed(parse(assignments))
 
-        price, currency, terms_id = market.quote(model_id, buyer)
-        if terms_id == 0:
-            raise DeploymentError(f"model {model_id} is not for sale")
-        native = int(currency, 16) == 0xEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEE
-        name = "wei of the native coin" if native else f"units of {currency}"
-        click.echo(f"price: {price} {name}")
-        if max_price is not None and price > max_price:
-            raise DeploymentError(f"the price is above your limit of {max_price}")
-        yes or click.confirm("pay?", abort=True)
-        ask = ask_oracle if oracle else ask_contract
-        outputs = ask(market, model_id, features, price, price if native else 0, buyer)
-        if not outputs:
-            raise DeploymentError("the operator says that the features are invalid")
-        integers = unpack_features(outputs)
-        measured = schema.decode_targets(integers)
-        click.echo(json.dumps({"integers": integers, **{k: str(v) for k, v in measured.items()}}))
-    except (CairnError, DeploymentError) as error:
-        raise click.ClickException(str(error)) from error
+    price, currency, terms_id = market.quote(model_id, buyer)
+    if terms_id == 0:
+        raise DeploymentError(f"model {model_id} is not for sale")
+    native = int(currency, 16) == 0xEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEE
+    name = "wei of the native coin" if native else f"units of {currency}"
+    click.echo(f"price: {price} {name}")
+    if max_price is not None and price > max_price:
+        raise DeploymentError(f"the price is above your limit of {max_price}")
+    yes or click.confirm("pay?", abort=True)
+    ask = ask_oracle if oracle else ask_contract
+    outputs = ask(market, model_id, features, price, price if native else 0, buyer)
+    if not outputs:
+        raise DeploymentError("the operator says that the features are invalid")
+    integers = unpack_features(outputs)
+    measured = schema.decode_targets(integers)
+    click.echo(json.dumps({"integers": integers, **{k: str(v) for k, v in measured.items()}}))

@@ -9,8 +9,9 @@ import ape
 import pytest
 from ape.api import AccountAPI
 from ape.contracts import ContractInstance
-from cairn.domain.programs import Program, linear_program_from_aggregate
 
+from cairn.domain.integers import MISSING
+from cairn.domain.programs import Program, linear_program_from_aggregate
 from scripts.deploy import Alliance, AllianceSettings, System, deploy_system, launch_alliance
 
 DAY_S = 86_400
@@ -114,7 +115,7 @@ def make_program() -> Program:
         target_shift=18,
         lo=[-4_000, 0, 30_000, 0],
         hi=[8_500, 10_000, 110_000, 100_000],
-        imputed=[2_000, 5_000, 100_000, None],
+        imputed=[2_000, 5_000, 100_000, MISSING],
     )
 
 

@@ -1,6 +1,7 @@
 """What the tools share: where things are, and the environment that every child gets."""
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -42,6 +43,7 @@ def environment():
 
 def run_tool(main):
     """Run a tool's main; a reason that it gives is one line and exit code 1."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         sys.exit(main())
     except ToolError as error:

@@ -24,12 +24,12 @@
 from ..interfaces import IGovernor
 from ..interfaces import IShareToken
 from ..interfaces import ITimelock
-from ..modules import checkpoints
+from ..modules import checkpoints as history
 from ..modules import signatures
 
 implements: IGovernor
 
-initializes: checkpoints
+initializes: history
 initializes: signatures
 
 exports: (signatures.eip712Domain, signatures.nonces)
@@ -565,7 +565,7 @@ def quorum(timepoint: uint256) -> uint256:
 @external
 @reentrant
 def quorumNumerator(timepoint: uint256 = max_value(uint256)) -> uint256:
-    return checkpoints._at(_NUMERATOR, timepoint)
+    return history._at(_NUMERATOR, timepoint)
 
 
 @view
@@ -633,7 +633,7 @@ def _quorum(timepoint: uint256) -> uint256:
     # Rounds down, in favour of reaching it, as OpenZeppelin's.
     return (
         staticcall IShareToken(token).getPastTotalSupply(timepoint)
-        * checkpoints._at(_NUMERATOR, timepoint)
+        * history._at(_NUMERATOR, timepoint)
         // quorumDenominator
     )
 
@@ -829,6 +829,6 @@ def _set_threshold(threshold: uint256):
 def _set_numerator(numerator: uint256):
     assert LEAST_QUORUM <= numerator, "governor: quorum too small"
     assert numerator <= LARGEST_QUORUM, "governor: quorum too large"
-    before: uint256 = checkpoints._latest(_NUMERATOR)
-    checkpoints._push(_NUMERATOR, numerator)
+    before: uint256 = history._latest(_NUMERATOR)
+    history._push(_NUMERATOR, numerator)
     log IGovernor.QuorumNumeratorUpdated(oldQuorumNumerator=before, newQuorumNumerator=numerator)

@@ -23,7 +23,7 @@ from ethereum.ercs import IERC20
 from ethereum.ercs import IERC20Detailed
 
 from ..interfaces import IShareToken
-from ..modules import checkpoints
+from ..modules import checkpoints as history
 from ..modules import money
 from ..modules import revenue
 from ..modules import signatures
@@ -32,7 +32,7 @@ implements: IERC20
 implements: IERC20Detailed
 implements: IShareToken
 
-initializes: checkpoints
+initializes: history
 initializes: revenue
 initializes: signatures
 
@@ -42,7 +42,7 @@ decimals: public(constant(uint8)) = 18
 CLOCK_MODE: public(constant(String[14])) = "mode=timestamp"
 
 # 19.8 billion whole shares: what a checkpoint can hold.
-MAX_CAP: constant(uint256) = checkpoints.MAX_VALUE
+MAX_CAP: constant(uint256) = history.MAX_VALUE
 # One whole share: keeps the income of one part of a share below what its word can hold.
 MIN_SUPPLY: constant(uint256) = 10**18
 MAX_FOUNDERS: constant(uint256) = 64
@@ -140,7 +140,7 @@ def __init__(
         self._move_votes(empty(address), holder, amount)
     assert supply >= MIN_SUPPLY, "share: less than one share"
     assert supply <= cap_, "share: founders above the cap"
-    checkpoints._push(_SUPPLY, supply)
+    history._push(_SUPPLY, supply)
 
 
 # --- anyone: income ---
@@ -160,7 +160,7 @@ def __default__():
 @external
 def sync() -> uint256:
     amount: uint256 = revenue._recognise(
-        self._held(), checkpoints._latest(_SUPPLY), stream_period_s
+        self._held(), history._latest(_SUPPLY), stream_period_s
     )
     if amount != 0:
         log IShareToken.IncomeRecognised(amount=amount, ends_at=revenue._ends_at())
@@ -280,12 +280,12 @@ def delegateBySig(
 def mint(receiver: address, amount: uint256):
     assert msg.sender == timelock or msg.sender == rounds, "share: caller may not mint"
     self._check_receiver(receiver)
-    supply_before: uint256 = checkpoints._latest(_SUPPLY)
+    supply_before: uint256 = history._latest(_SUPPLY)
     supply_after: uint256 = supply_before + amount
     assert supply_after <= self.cap, "share: mint above the cap"
 
     revenue._restream(0, supply_before, supply_after, 0)
-    checkpoints._push(_SUPPLY, supply_after)
+    history._push(_SUPPLY, supply_after)
     word: uint256 = self._holders[receiver]
     self._settle(receiver, word, revenue._index(), (word & _LOW_MASK) + amount)
     log IERC20.Transfer(sender=empty(address), receiver=receiver, value=amount)
@@ -296,7 +296,7 @@ def mint(receiver: address, amount: uint256):
 @reentrant
 def set_cap(cap: uint256):
     assert msg.sender == timelock, "share: only the timelock sets caps"
-    assert cap >= checkpoints._latest(_SUPPLY), "share: cap below the supply"
+    assert cap >= history._latest(_SUPPLY), "share: cap below the supply"
     assert cap <= MAX_CAP, "share: cap above the maximum"
     self.cap = cap
     log IShareToken.CapSet(cap=cap)
@@ -309,7 +309,7 @@ def set_cap(cap: uint256):
 @external
 @reentrant
 def totalSupply() -> uint256:
-    return checkpoints._latest(_SUPPLY)
+    return history._latest(_SUPPLY)
 
 
 @view
@@ -344,7 +344,7 @@ def delegates(account: address) -> address:
 @external
 @reentrant
 def getVotes(account: address) -> uint256:
-    return 0 if account == _SUPPLY else checkpoints._latest(account)
+    return 0 if account == _SUPPLY else history._latest(account)
 
 
 @view
@@ -352,7 +352,7 @@ def getVotes(account: address) -> uint256:
 @reentrant
 def getPastVotes(account: address, timepoint: uint256) -> uint256:
     assert timepoint < block.timestamp, "share: votes of the future"
-    return 0 if account == _SUPPLY else checkpoints._at(account, timepoint)
+    return 0 if account == _SUPPLY else history._at(account, timepoint)
 
 
 @view
@@ -360,14 +360,27 @@ def getPastVotes(account: address, timepoint: uint256) -> uint256:
 @reentrant
 def getPastTotalSupply(timepoint: uint256) -> uint256:
     assert timepoint < block.timestamp, "share: supply of the future"
-    return checkpoints._at(_SUPPLY, timepoint)
+    return history._at(_SUPPLY, timepoint)
 
 
 @view
 @external
 @reentrant
 def numCheckpoints(account: address) -> uint32:
-    return 0 if account == _SUPPLY else convert(checkpoints._count(account), uint32)
+    return 0 if account == _SUPPLY else convert(history._count(account), uint32)
+
+
+@view
+@external
+@reentrant
+def checkpoints(account: address, position: uint32) -> (uint48, uint208):
+    """
+    @return (timestamp, votes from then on) of an account's checkpoint, the oldest being 0.
+    """
+    timestamp: uint256 = 0
+    votes: uint256 = 0
+    timestamp, votes = history._checkpoint(account, convert(position, uint256))
+    return convert(timestamp, uint48), convert(votes, uint208)
 
 
 @view
@@ -394,7 +407,7 @@ def unrecognised() -> uint256:
 @external
 @reentrant
 def streaming() -> (uint256, uint256):
-    return revenue._unflowed(checkpoints._latest(_SUPPLY)), revenue._ends_at()
+    return revenue._unflowed(history._latest(_SUPPLY)), revenue._ends_at()
 
 
 @view
@@ -487,16 +500,16 @@ def _move_votes(giver: address, taker: address, amount: uint256):
     if giver == taker or amount == 0:
         return
     if giver != empty(address):
-        before: uint256 = checkpoints._latest(giver)
+        before: uint256 = history._latest(giver)
         after: uint256 = before - amount
-        checkpoints._push(giver, after)
+        history._push(giver, after)
         log IShareToken.DelegateVotesChanged(
             delegate=giver, previousVotes=before, newVotes=after
         )
     if taker != empty(address):
-        before: uint256 = checkpoints._latest(taker)
+        before: uint256 = history._latest(taker)
         after: uint256 = before + amount  # at most the supply
-        checkpoints._push(taker, after)
+        history._push(taker, after)
         log IShareToken.DelegateVotesChanged(
             delegate=taker, previousVotes=before, newVotes=after
         )

@@ -8,8 +8,8 @@
         a window anyone finalizes: the version is registered, and each member's shares, by weight, can be
         minted.
 @dev ROUND-1: a member has at most one update in a round, and no two updates have the same root.
-     ROUND-2: an update's weight is the sum of the counts of batches that its member anchored for the round's
-     alliance, no batch twice, capped by the plan.
+     ROUND-2: an update's weight is the sum of the counts of matured batches that its member anchored for the
+     round's alliance, no batch twice, capped by the plan.
      ROUND-3: a round ends once: finalized or cancelled.
      ROUND-4: a round mints at most its share pool, to each member once, only when it is finalized.
      An aggregate cannot be challenged on chain yet: whoever recomputes it (`cairn audit`) sees a false one,
@@ -352,6 +352,8 @@ def _count_readings(
         batch: IDeviceRegistry.Batch = staticcall DEVICES.batch(batch_id)
         assert batch.owner == msg.sender, "submit: batch of another owner"
         assert batch.alliance == alliance, "submit: batch of another alliance"
+        mature: bool = batch.state == IDeviceRegistry.BatchState.MATURE
+        assert mature, "submit: batch is not mature"
         admitted: bool = staticcall DEVICES.is_admitted(alliance, batch.device)
         assert admitted, "submit: device is not admitted"
         count += batch.count

@@ -19,6 +19,7 @@ PADDED_BYTES: constant(uint256) = MAX_PACKET_BYTES + 32
 MAX_FIELDS: constant(uint256) = MAX_PACKET_BYTES // 2  # a tag and a value take two bytes
 MAX_VARINT_BYTES: constant(uint256) = 10  # 64 bits; the low 32 count
 MAX_TAG_BYTES: constant(uint256) = 5
+MAX_LENGTH_BYTES: constant(uint256) = 5
 
 N_CHANNELS: constant(uint256) = 16
 UINT32: constant(uint256) = 2**32 - 1
@@ -88,7 +89,7 @@ def _field(window: uint256) -> (uint256, uint256, uint256):
     varint: uint256 = 0
     length: uint256 = 0
     varint, length = self._varint(window << (8 * size))
-    if length == 0:
+    if length == 0 or (wire == BYTES and length > MAX_LENGTH_BYTES):
         return 0, 0, 0
     return tag, varint, size + length
 

@@ -3,8 +3,8 @@
 `@pytest.mark.requires("kubo")` leaves a test out where Kubo is missing, and the summary names it and how to
 have it: nothing is skipped in silence. With REQUIRE_ALL=1 in the environment such a test fails instead.
 
-`--lane chain` runs the tests that use Ape's chain, `--lane plain` all others, so that two processes can share the
-work; without it, all run.
+`--lane chain` runs the tests that use Ape's chain, `--lane plain` all others, and `--half 1` or
+`--half 2` a half of the files, so that processes can share the work; without them, all run.
 """
 
 from __future__ import annotations
@@ -41,14 +41,12 @@ class Need:
 
 
 NEEDS = {
-    "kubo": Need(("ipfs",), "put Kubo's `ipfs` on the path or in .tools/bin"),
-    "chromium": Need(
-        ("chromium", "chromium-browser", "google-chrome"), "apt-get install chromium"
+    "kubo": Need(
+        ("ipfs",), "put Kubo's `ipfs` on the path, or run tools/kubo/build.sh, which wants Go"
     ),
+    "chromium": Need(("chromium", "chromium-browser", "google-chrome"), "apt-get install chromium"),
     "mosquitto": Need(("mosquitto",), "apt-get install mosquitto", ("/usr/sbin",)),
-    "postgresql": Need(
-        ("postgres",), "apt-get install postgresql", ("/usr/lib/postgresql/*/bin",)
-    ),
+    "postgresql": Need(("postgres",), "apt-get install postgresql", ("/usr/lib/postgresql/*/bin",)),
     "redis": Need(("redis-server",), "apt-get install redis-server"),
     "nginx": Need(("nginx",), "apt-get install nginx-light", ("/usr/sbin",)),
     "go": Need(("go",), "apt-get install golang-go"),
@@ -60,8 +58,13 @@ LEFT_OUT = pytest.StashKey[dict[str, list[str]]]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("cairn")
-    group.addoption("--lane", choices=("chain", "plain"), help="only tests with Ape's chain, or without")
-    group.addoption("--left-out", metavar="FILE", help="also write what was left out there, as JSON")
+    group.addoption(
+        "--lane", choices=("chain", "plain"), help="only tests with Ape's chain, or without"
+    )
+    group.addoption("--half", choices=("1", "2"), help="only one half of the lane's files")
+    group.addoption(
+        "--left-out", metavar="FILE", help="also write what was left out there, as JSON"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -85,11 +88,13 @@ def lacking(item: pytest.Item) -> list[str]:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    lane = config.getoption("--lane")
+    lane, half = config.getoption("--lane"), config.getoption("--half")
+    mine = [item for item in items if not lane or lane == lane_of(item)]
+    chosen = set(mine if half is None else halves(mine)[int(half) - 1])
     keep, elsewhere = [], []
     for item in items:
         missing = lacking(item)
-        if lane and lane != lane_of(item):
+        if item not in chosen:
             elsewhere.append(item)
         elif missing and not requires_all():
             elsewhere.append(item)
@@ -104,6 +109,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def lane_of(item: pytest.Item) -> str:
     return "chain" if APE_FIXTURES & set(getattr(item, "fixturenames", ())) else "plain"
+
+
+def halves(items: list[pytest.Item]) -> tuple[list[pytest.Item], list[pytest.Item]]:
+    """Whole files, shared out so that both halves have about as many tests."""
+    files: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.path, []).append(item)
+    first: list[pytest.Item] = []
+    second: list[pytest.Item] = []
+    for _, tests in sorted(files.items(), key=lambda entry: (-len(entry[1]), entry[0])):
+        (first if len(first) <= len(second) else second).extend(tests)
+    return first, second
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -38,8 +38,6 @@ class Market(RuleBasedStateMachine):
 
     @initialize()
     def deploy(self) -> None:
-        self.anchor = boa.env.anchor()
-        self.anchor.__enter__()
         self.system = deploy_system()
         self.market = self.system["InferenceMarket"]
         self.ledger = self.system["StakeLedger"]
@@ -73,10 +71,6 @@ class Market(RuleBasedStateMachine):
         self.unbonding = dict.fromkeys(self.operators, 0)
         self.paid_in = self.paid_out = self.burnt = self.bounties = self.withdrawn = 0
         self.burnt_before = boa.env.get_balance(BURNT)
-
-    def teardown(self) -> None:
-        if hasattr(self, "anchor"):
-            self.anchor.__exit__(None, None, None)
 
     def _terms(self):
         return self.registry.terms(self.registry.current_terms(self.model_id))
@@ -308,4 +302,10 @@ class Market(RuleBasedStateMachine):
 
 
 Market.TestCase.settings = settings(max_examples=15, stateful_step_count=40, deadline=None)
-TestMarket = Market.TestCase
+
+
+class TestMarket(Market.TestCase):
+    @classmethod
+    def setUpClass(cls) -> None:
+        # Before the first example: titanoboa takes back what an example did.
+        deploy_system()

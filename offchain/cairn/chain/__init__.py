@@ -24,7 +24,7 @@ from cairn.chain._clients import (
     TrainingRounds,
 )
 from cairn.chain._contract import Contract
-from cairn.chain._cursor import LogCursor
+from cairn.chain._cursor import LogCursor, position_of
 from cairn.chain._deployment import DeployedAlliance, DeployedContract, Deployment
 from cairn.chain._errors import (
     AbiError,
@@ -39,9 +39,9 @@ from cairn.chain._errors import (
 )
 from cairn.chain._network import Network
 from cairn.chain._node import Node, Web3Node, offer
-from cairn.chain._outbox import FeePolicy, Intent, Outbox, State
+from cairn.chain._outbox import FeePolicy, Intent, Outbox, Spending, State, spending_of
 from cairn.chain._sender import Sender
-from cairn.chain._store import Lease, Store, metadata
+from cairn.chain._store import Lease, Number, Store, metadata
 from cairn.chain._system import System
 from cairn.chain._types import (
     NATIVE_COIN,
@@ -52,6 +52,7 @@ from cairn.chain._types import (
     Answered,
     Batch,
     BatchAnchored,
+    BatchState,
     Call,
     Challenged,
     ChunkPublished,
@@ -115,6 +116,7 @@ __all__ = [
     "Answered",
     "Batch",
     "BatchAnchored",
+    "BatchState",
     "Call",
     "ChainError",
     "Challenged",
@@ -148,6 +150,7 @@ __all__ = [
     "Node",
     "NodeRefused",
     "NodeUnreachable",
+    "Number",
     "OptedIn",
     "OptedOut",
     "Outbox",
@@ -178,6 +181,7 @@ __all__ = [
     "SharesMinted",
     "Signer",
     "Slashed",
+    "Spending",
     "StakeLedger",
     "Staked",
     "State",
@@ -207,4 +211,6 @@ __all__ = [
     "metadata",
     "offer",
     "open_account",
+    "position_of",
+    "spending_of",
 ]

@@ -114,3 +114,10 @@ class LogCursor:
                 .values(next_block=last + 1, last_hash=last_hash, page_blocks=grown)
             )
         self.next_block, self._last_hash, self.page_blocks = last + 1, last_hash, grown
+
+
+def position_of(store: Store, name: str) -> int | None:
+    """The first block that a cursor has not read; None if there is no such cursor."""
+    with store.begin() as db:
+        query = select(cursors.c.next_block).where(cursors.c.name == name)
+        return db.execute(query).scalar_one_or_none()

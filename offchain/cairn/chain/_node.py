@@ -82,6 +82,8 @@ def _translated(method: str, label: str = "") -> Iterator[None]:
     """Turn what web3.py and requests raise into this package's errors."""
     try:
         yield
+    except (TransactionNotFound, BlockNotFound):
+        raise  # before the others: web3.py derives them from Web3RPCError
     except ContractLogicError as error:
         raise Reverted(reason_in(error.data, error.message), label) from error
     except Web3RPCError as error:
@@ -99,8 +101,6 @@ def _translated(method: str, label: str = "") -> Iterator[None]:
         raise NodeUnreachable(
             f"the node did not answer {method}: {type(error).__name__}; check the RPC endpoint"
         ) from error
-    except (TransactionNotFound, BlockNotFound):
-        raise
     except (Web3Exception, ValueError) as error:
         raise NodeRefused(method, f"an answer that makes no sense: {error}") from error
 

@@ -62,6 +62,26 @@ class Intent:
         return self.state in (State.MINED, State.REVERTED)
 
 
+@dataclass(frozen=True, slots=True)
+class Spending:
+    """What an account's outbox has done so far."""
+
+    waiting: int
+    """Transactions that are not final."""
+    spent_wei: int
+    """Fees of all that got into blocks."""
+
+
+def spending_of(store: Store, account: str) -> Spending:
+    """Read without the lease: the process that sends may be running."""
+    with store.begin() as db:
+        rows = db.execute(
+            select(intents.c.state, intents.c.cost_wei).where(intents.c.account == account)
+        ).all()
+    waiting = sum(row.state in (State.PENDING, State.INCLUDED) for row in rows)
+    return Spending(waiting, sum(int(row.cost_wei or 0) for row in rows))
+
+
 class FeePolicy(BaseModel):
     """What transactions may offer, and when they offer more."""
 
@@ -118,12 +138,6 @@ class Outbox:
         """Intents that are not final, by nonce."""
         with self._store.begin() as db:
             return [_intent(row) for row in self._live(db)]
-
-    def spent_wei(self) -> int:
-        """Fees of all that got into blocks."""
-        with self._store.begin() as db:
-            costs = db.execute(select(intents.c.cost_wei).where(intents.c.account == self.account))
-            return sum(int(cost) for (cost,) in costs if cost is not None)
 
     def post(self, key: str, call: Call, head: Head) -> Intent:
         """Make a call happen once. A second time with the same key changes nothing.
@@ -236,7 +250,9 @@ class Outbox:
                 .values(nonce=nonce, gas=gas, state=State.PENDING, displaced=0)
             )
             self._keep_variant(db, row.id, nonce, raw, tx_hash, fees)
-        _log.warning("nonce taken by another program", extra={"intent": row.key, "nonce": nonce})
+        _log.warning(
+            "nonce taken by another program", extra={"fields": {"intent": row.key, "nonce": nonce}}
+        )
         self._send(raw, head)
         return State.PENDING
 
@@ -268,7 +284,7 @@ class Outbox:
             tip_wei=max(more(newest.tip_wei), now.tip_wei),
         )
         if self._policy.cap_wei is not None and fees.max_fee_wei > self._policy.cap_wei:
-            _log.warning("stuck at the highest fee allowed", extra={"intent": row.key})
+            _log.warning("stuck at the highest fee allowed", extra={"fields": {"intent": row.key}})
             return False
         with self._store.begin() as db:
             self._lease.check(db)
@@ -276,7 +292,9 @@ class Outbox:
             self._keep_variant(db, row.id, row.nonce, raw, tx_hash, fees)
         _log.info(
             "replaced a stuck transaction",
-            extra={"intent": row.key, "nonce": row.nonce, "max_fee_wei": fees.max_fee_wei},
+            extra={
+                "fields": {"intent": row.key, "nonce": row.nonce, "max_fee_wei": fees.max_fee_wei}
+            },
         )
         self._send(raw, head)
         return True
@@ -363,7 +381,7 @@ class Outbox:
         try:
             self._node.broadcast(raw)
         except (NodeRefused, NodeUnreachable, Reverted) as error:
-            _log.warning("a transaction was not taken", extra={"error": str(error)})
+            _log.warning("a transaction was not taken", extra={"fields": {"error": str(error)}})
             return
         with self._store.begin() as db:
             db.execute(

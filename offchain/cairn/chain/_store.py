@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from sqlalchemy import (
+    BigInteger,
     Column,
     Connection,
     Engine,
@@ -36,6 +37,9 @@ from sqlalchemy.engine import make_url
 
 from cairn.chain._errors import StoreBusy
 
+Number = BigInteger().with_variant(Integer, "sqlite")
+"""64 bits everywhere; SQLite's own integer is that, and only that one counts up by itself."""
+
 metadata = MetaData()
 """Tables of everything that shares a store; import what declares them before `Store` is made."""
 
@@ -43,27 +47,27 @@ cursors = Table(
     "cursors",
     metadata,
     Column("name", String, primary_key=True),
-    Column("next_block", Integer, nullable=False),
+    Column("next_block", Number, nullable=False),
     Column("last_hash", LargeBinary),  # of the block before next_block
-    Column("page_blocks", Integer, nullable=False),
+    Column("page_blocks", Number, nullable=False),
 )
 
 intents = Table(
     "intents",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", Number, primary_key=True),
     Column("key", String, nullable=False, unique=True),
     Column("account", String, nullable=False),
-    Column("nonce", Integer, nullable=False),
+    Column("nonce", Number, nullable=False),
     Column("to_address", String, nullable=False),
     Column("data", LargeBinary, nullable=False),
     Column("value_wei", String, nullable=False),
     Column("label", String, nullable=False),
-    Column("gas", Integer, nullable=False),
+    Column("gas", Number, nullable=False),
     Column("state", String, nullable=False, index=True),
-    Column("displaced", Integer, nullable=False, default=0),  # ticks that found the nonce taken
-    Column("block_number", Integer),
-    Column("gas_used", Integer),
+    Column("displaced", Number, nullable=False, default=0),  # ticks that found the nonce taken
+    Column("block_number", Number),
+    Column("gas_used", Number),
     Column("cost_wei", String),
     Column("tx_hash", LargeBinary),  # the one that got into a block
     Column("reason", String),
@@ -74,12 +78,12 @@ transactions = Table(
     "transactions",
     metadata,
     Column("tx_hash", LargeBinary, primary_key=True),
-    Column("intent_id", Integer, nullable=False, index=True),
-    Column("nonce", Integer, nullable=False),
+    Column("intent_id", Number, nullable=False, index=True),
+    Column("nonce", Number, nullable=False),
     Column("raw", LargeBinary, nullable=False),
     Column("max_fee_wei", String, nullable=False),
     Column("tip_wei", String, nullable=False),
-    Column("sent_at_block", Integer),  # null: never handed to a node, as far as we know
+    Column("sent_at_block", Number),  # null: never handed to a node, as far as we know
 )
 
 leases = Table(

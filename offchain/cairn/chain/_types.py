@@ -11,6 +11,12 @@ NATIVE_COIN = "0xEeeeeEeeeEeEeeEeEeEeeEEEeeeeEeeeeeeeEEeE"
 ZERO_ADDRESS = "0x0000000000000000000000000000000000000000"
 
 
+class BatchState(IntFlag):
+    OPEN = 1
+    MATURE = 2
+    VOID = 4
+
+
 class PacketFormat(IntFlag):
     """How a device's packets are decoded."""
 
@@ -67,6 +73,7 @@ class Device:
     format: PacketFormat
     period_s: int
     confirmed_at: int
+    is_revoked: bool
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "format", PacketFormat(self.format))
@@ -77,11 +84,15 @@ class Batch:
     alliance: str
     device: str
     owner: str
-    root: bytes
     count: int
     first_timestamp: int
     last_timestamp: int
     anchored_at: int
+    draw_block: int
+    state: BatchState
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "state", BatchState(self.state))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from cairn.chain import Deployment, Network, System
-from cairn.storage import ContentStore, open_store
+from cairn.storage import ContentStore, StorageConfig, open_store
 
 
 class Connection(BaseSettings):
@@ -16,17 +16,24 @@ class Connection(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="CAIRN_", extra="ignore", frozen=True)
 
-    rpc_url: str = Field("http://127.0.0.1:8545", description="The chain's JSON-RPC endpoint.")
+    rpc_url: str = Field(
+        default="http://127.0.0.1:8545", description="The chain's JSON-RPC endpoint."
+    )
     deployment: Path = Field(
-        Path("deployments/iotex-dev.json"), description="Where the contracts are."
+        default=Path("deployments/iotex-dev.json"), description="Where the contracts are."
     )
-    store: str = Field(
-        "var/store",
-        description="A folder, or an IPFS node's multiaddr such as /ip4/127.0.0.1/tcp/5001/http.",
+    store: Path = Field(default=Path("var/store"), description="The folder of the embedded store.")
+    ipfs: str | None = Field(
+        default=None,
+        description="An IPFS node's multiaddr, such as /ip4/127.0.0.1/tcp/5001/http.",
     )
-    confirmations: int = Field(0, ge=0, description="Blocks on top of one before it counts.")
-    log_page_blocks: int = Field(2_000, gt=0, description="Blocks asked for in one eth_getLogs.")
-    request_timeout_s: float = Field(10.0, gt=0)
+    confirmations: int = Field(
+        default=0, ge=0, description="Blocks on top of one before it counts."
+    )
+    log_page_blocks: int = Field(
+        default=2_000, gt=0, description="Blocks asked for in one eth_getLogs."
+    )
+    request_timeout_s: float = Field(default=10.0, gt=0)
 
     def load_deployment(self) -> Deployment:
         return Deployment.load(self.deployment)
@@ -44,4 +51,4 @@ class Connection(BaseSettings):
         return System.connect(network, deployment)
 
     def open_store(self) -> ContentStore:
-        return open_store(self.store)
+        return open_store(StorageConfig(folder=self.store, ipfs=self.ipfs))

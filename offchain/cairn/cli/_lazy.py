@@ -58,6 +58,8 @@ def entry_command(name: str, entry: Entry) -> click.Command:
             f"`cairn {name}` needs the module {error.name}, which is not installed: "
             "install the project's locked requirements"
         ) from error
+    except AttributeError as error:
+        raise CairnError(f"`cairn {name}` is not in this release") from error
     if not isinstance(command, click.Command):
         raise TypeError(f"{entry.module}.{entry.attribute} is not a click command")
     return command

@@ -18,14 +18,13 @@ from cairn.errors import CairnError
 
 ENTRIES = {
     "audit": Entry("cairn.cli._audit", "audit", "Check evidence back to the sensors' signatures."),
-    "down": Entry("cairn.cli._processes", "down", "Stop what `up` started."),
+    "down": Entry("cairn.cli._processes", "down", "End the local run that `make up` left running."),
     "export": Entry("cairn.cli._programs", "export", "Make an integer program from a model."),
     "inspect": Entry("cairn.cli._programs", "inspect", "Show what a program file holds."),
     "models": Entry("cairn.cli._models", "models", "List and show the registry's models."),
     "operator": Entry("cairn.cli._operator", "operator", "Answer requests with stake behind it."),
     "serve": Entry("cairn.cli._serve", "serve", "Serve models over HTTP."),
     "storage": Entry("cairn.cli._storage", "storage", "Add, fetch, pin and check content."),
-    "up": Entry("cairn.cli._processes", "up", "Start a local chain, operator and API."),
     "versions": Entry("cairn.cli._models", "versions", "List the versions of a model."),
 }
 

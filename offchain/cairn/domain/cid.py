@@ -308,7 +308,12 @@ class FileBuilder:
 # UnixFS: Data {Type = 1, Data = 2, filesize = 3, blocksizes = 4}.
 _UNIXFS_RAW: Final = 0
 _UNIXFS_FILE: Final = 2
-_UNIXFS_KINDS: Final = {1: "a directory", 3: "metadata", 4: "a symbolic link", 5: "a sharded folder"}
+_UNIXFS_KINDS: Final = {
+    1: "a directory",
+    3: "metadata",
+    4: "a symbolic link",
+    5: "a sharded folder",
+}
 _VARINT, _LENGTH_DELIMITED = 0, 2
 _MAX_VARINT_BYTES: Final = 9
 """Enough for 63 bits; a longer one is not a length that a file can have."""
@@ -319,12 +324,10 @@ def encode_file_node(links: tuple[DagLink, ...]) -> bytes:
     out = bytearray()
     for link in links:
         cid = link.cid.binary
-        body = b"".join(
-            (_tag(1, _LENGTH_DELIMITED), _uvarint(len(cid)), cid)
-            # The name is empty and is written all the same.
-            + (_tag(2, _LENGTH_DELIMITED), _uvarint(0))
-            + (_tag(3, _VARINT), _uvarint(link.tree_bytes))
-        )
+        body = _tag(1, _LENGTH_DELIMITED) + _uvarint(len(cid)) + cid
+        # The name is empty and is written all the same.
+        body += _tag(2, _LENGTH_DELIMITED) + _uvarint(0)
+        body += _tag(3, _VARINT) + _uvarint(link.tree_bytes)
         out += _tag(2, _LENGTH_DELIMITED) + _uvarint(len(body)) + body
     data = bytearray(_tag(1, _VARINT) + _uvarint(_UNIXFS_FILE))
     data += _tag(3, _VARINT) + _uvarint(sum(link.file_bytes for link in links))
@@ -344,7 +347,9 @@ def decode_dag_pb(block: bytes) -> tuple[bytes, tuple[tuple[Cid, int], ...]]:
         elif number == 1 and isinstance(value, bytes) and data is None:
             data = value
         else:
-            raise DagError(f"a dag-pb node has no field {number} of this kind; the block is no node")
+            raise DagError(
+                f"a dag-pb node has no field {number} of this kind; the block is no node"
+            )
     return data or b"", tuple(links)
 
 
@@ -385,10 +390,7 @@ def decode_file_node(cid: Cid, block: bytes) -> DagNode:
         raise DagError(f"{cid} has an empty child; ask its publisher to add the file again")
     node = DagNode(
         inline,
-        tuple(
-            DagLink(child, size, tree)
-            for (child, tree), size in zip(links, sizes, strict=True)
-        ),
+        tuple(DagLink(child, size, tree) for (child, tree), size in zip(links, sizes, strict=True)),
     )
     if file_bytes is not None and file_bytes != node.file_bytes:
         raise DagError(
@@ -474,7 +476,9 @@ def _fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
             yield number, int.from_bytes(data[at : at + 4], "little")
             at += 4
         else:
-            raise DagError(f"protobuf wire type {wire_type} has no place here; the block is no node")
+            raise DagError(
+                f"protobuf wire type {wire_type} has no place here; the block is no node"
+            )
 
 
 def _packed(data: bytes) -> Iterator[int]:
@@ -486,7 +490,9 @@ def _packed(data: bytes) -> Iterator[int]:
 
 def _from_base32(body: str) -> bytes:
     if not re.fullmatch("[a-z2-7]+", body):
-        raise CidError(f"'b{body}' has characters that base32 lacks; check that it was copied whole")
+        raise CidError(
+            f"'b{body}' has characters that base32 lacks; check that it was copied whole"
+        )
     try:
         data = base64.b32decode(body.upper() + "=" * (-len(body) % 8))
     except ValueError as error:
@@ -507,7 +513,9 @@ def _from_base58(body: str) -> bytes:
     for character in body:
         digit = _BASE58_VALUE.get(character)
         if digit is None:
-            raise CidError(f"{body!r} has characters that base58 lacks; check that it was copied whole")
+            raise CidError(
+                f"{body!r} has characters that base58 lacks; check that it was copied whole"
+            )
         value = value * 58 + digit
     zeros = len(body) - len(body.lstrip(_BASE58[0]))
     return bytes(zeros) + value.to_bytes((value.bit_length() + 7) // 8, "big")

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -112,6 +113,8 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         task = asyncio.create_task(models.run())
+        # So that the first answer is a good one; a registry out of reach holds nobody up for long.
+        await models.wait_until_read(settings.start_wait_s)
         try:
             yield
         finally:
@@ -198,27 +201,34 @@ def create_app(
         fields.update(model_id=found.offer.model_id, version=found.offer.version)
         who_may_ask.check(found.offer, request.headers)
         body = await read_body(request, settings.max_body_bytes, settings.body_timeout_s)
-        asked = codec.parse_request(body)
-        wanted = codec.wanted_outputs(asked, found.schema)
-        rows = codec.rows_of(asked, found.schema, settings.max_rows)
-        fields["rows"] = len(rows)
-        if len(rows) <= settings.inline_rows:
-            results = found.predictor.predict(rows)
-        else:
-            results = await run_in_threadpool(found.predictor.predict, rows)
-        valid = [result for result in results if result is not None]
-        if len(valid) != len(rows):
-            raise Unfit(codec.invalid_rows(rows, results, found.schema))
-        answer = InferenceResponse(
-            model_name=found.offer.name,
-            model_version=str(found.offer.version),
-            id=asked.id if asked.id is not None else request_id.get() or "",
-            parameters=_provenance(found, models.chain_id),
-            outputs=codec.outputs_of(valid, found.schema, wanted),
-        )
-        return Response(answer.model_dump_json(), media_type="application/json")
+        work = partial(_answer, found, body, _provenance(found, models.chain_id), settings.max_rows)
+        # A large body would hold up everybody else on the event loop.
+        is_small = len(body) <= settings.inline_bytes
+        answer, fields["rows"] = work() if is_small else await run_in_threadpool(work)
+        return Response(answer, media_type="application/json")
 
     return app
+
+
+def _answer(
+    found: LoadedModel, body: bytes, provenance: Parameters, max_rows: int
+) -> tuple[str, int]:
+    """The answer to a request's body, as JSON, and its number of rows. Raises ServingError."""
+    asked = codec.parse_request(body)
+    wanted = codec.wanted_outputs(asked, found.schema)
+    rows = codec.rows_of(asked, found.schema, max_rows)
+    results = found.predictor.predict(rows)
+    valid = [result for result in results if result is not None]
+    if len(valid) != len(rows):
+        raise Unfit(codec.invalid_rows(rows, results, found.schema))
+    answer = InferenceResponse(
+        model_name=found.offer.name,
+        model_version=str(found.offer.version),
+        id=asked.id if asked.id is not None else request_id.get() or "",
+        parameters=provenance,
+        outputs=codec.outputs_of(valid, found.schema, wanted),
+    )
+    return answer.model_dump_json(), len(rows)
 
 
 def _provenance(found: LoadedModel, chain_id: int | None) -> Parameters:

@@ -53,6 +53,7 @@ class ModelBoard:
         self._slots: dict[int, _Slot] = {}
         self._threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="catalog")
         self._stuck: dict[str, Future[object]] = {}
+        self._read = asyncio.Event()
         self._problem: str | None = "the registry was not read yet; ask again in a moment"
 
     # --- read by request handlers ------------------------------------------------------------
@@ -131,10 +132,8 @@ class ModelBoard:
         serving = loaded.offer if loaded is not None else wanted
         if version == str(serving.version) or serving.aliases.get(version) == serving.version:
             return
-        if version in serving.aliases:
-            asked = f"{version} (version {serving.aliases[version]})"
-        else:
-            asked = version
+        alias = serving.aliases.get(version)
+        asked = version if alias is None else f"{version} (version {alias})"
         raise UnknownModel(
             f"model {serving.name} serves version {serving.version}, which terms "
             f"{serving.terms_id} name, not {asked}"
@@ -152,8 +151,25 @@ class ModelBoard:
                 _log.exception("following the registry failed; trying again")
             await asyncio.sleep(self._settings.poll_s)
 
+    async def wait_until_read(self, timeout_s: float) -> bool:
+        """Wait until the registry was asked once, however it went; False if it takes longer."""
+        try:
+            await asyncio.wait_for(self._read.wait(), timeout_s)
+        except TimeoutError:
+            return False
+        return True
+
     async def refresh(self) -> None:
-        """Ask the registry once for every model, and load what its terms name. Never raises."""
+        """Ask the registry once for every model, and load what its terms name.
+
+        A registry or a store that fails is no error here: what is served says so.
+        """
+        try:
+            await self._refresh()
+        finally:
+            self._read.set()
+
+    async def _refresh(self) -> None:
         try:
             chain_id, ids = await self._ask("models", self._which)
         except CairnError as error:

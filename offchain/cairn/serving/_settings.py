@@ -14,33 +14,52 @@ class ServingSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="CAIRN_SERVE_", extra="forbid", frozen=True)
 
     access: Literal["closed", "open"] = Field(
-        "closed",
+        default="closed",
         description="Who may ask. `closed` refuses everybody; `open` answers everybody, unpaid.",
     )
     models: str = Field(
-        "all", description="Which models to serve: `all`, or registry ids such as `1,4`."
+        default="all", description="Which models to serve: `all`, or registry ids such as `1,4`."
     )
     host: str = "127.0.0.1"
-    port: int = Field(8690, ge=0, le=65535)
-    max_models: int = Field(64, ge=1, description="Most models held in memory with `all`.")
-    max_body_bytes: int = Field(1 << 20, ge=1, description="Most bytes of one request body.")
-    max_rows: int = Field(1024, ge=1, description="Most rows of one request.")
-    inline_rows: int = Field(
-        16, ge=0, description="Requests of more rows are computed in a worker thread."
+    port: int = Field(default=8690, ge=0, le=65535)
+    max_models: int = Field(default=64, ge=1, description="Most models held in memory with `all`.")
+    max_body_bytes: int = Field(
+        default=1 << 20, ge=1, description="Most bytes of one request body."
     )
-    body_timeout_s: float = Field(10.0, gt=0, description="How long a body may take to arrive.")
-    poll_s: float = Field(5.0, gt=0, description="How often the registry is asked for its terms.")
+    max_rows: int = Field(default=1024, ge=1, description="Most rows of one request.")
+    inline_bytes: int = Field(
+        default=16 << 10, ge=0, description="Larger bodies are worked on in a thread."
+    )
+    body_timeout_s: float = Field(
+        default=10.0, gt=0, description="How long a body may take to arrive."
+    )
+    poll_s: float = Field(
+        default=5.0, gt=0, description="How often the registry is asked for its terms."
+    )
     registry_timeout_s: float = Field(
-        10.0, gt=0, description="How long one such question may take."
+        default=10.0, gt=0, description="How long one such question may take."
     )
-    load_timeout_s: float = Field(60.0, gt=0, description="How long fetching a program may take.")
+    load_timeout_s: float = Field(
+        default=60.0, gt=0, description="How long fetching a program may take."
+    )
     max_staleness_s: float = Field(
-        60.0, gt=0, description="Terms older than this are not served: the chain is out of sight."
+        default=60.0,
+        gt=0,
+        description="Terms older than this are not served: the chain is out of sight.",
     )
     reload_grace_s: float = Field(
-        30.0, ge=0, description="How long superseded terms are still served while a version loads."
+        default=30.0,
+        ge=0,
+        description="How long superseded terms are still served while a version loads.",
     )
-    drain_s: int = Field(10, ge=0, description="How long a stopping server finishes its requests.")
+    start_wait_s: float = Field(
+        default=10.0,
+        ge=0,
+        description="How long a starting server waits to have read the registry.",
+    )
+    drain_s: int = Field(
+        default=10, ge=0, description="How long a stopping server finishes its requests."
+    )
 
     @field_validator("models")
     @classmethod

@@ -111,6 +111,9 @@ class EmbeddedStore(BlockBacked):
             (self._pins / str(cid)).unlink(missing_ok=True)
             sync_folder(self._pins)
 
+    def is_pinned(self, cid: Cid) -> bool:
+        return (self._pins / str(cid)).is_file()
+
     def pins(self) -> Iterator[Cid]:
         for entry in sorted(self._pins.iterdir()):
             try:

@@ -101,3 +101,15 @@ class StoreBusy(StorageError):
 
 class StoreUnusable(StorageError):
     """The folder is not a content store, or not one that this version reads."""
+
+
+class NoIntactCopy(StorageError):
+    """Every store was asked, and none gave the content's bytes."""
+
+
+class TooFewCopies(StorageError):
+    """Fewer stores took the content than were asked for."""
+
+
+class PinFailed(StorageError):
+    """A pinning service gave up on a pin, or did not finish in time."""

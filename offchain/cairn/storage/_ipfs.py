@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-import threading
-import time
-import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from http.client import HTTPException, IncompleteRead
 from io import BytesIO
+from pathlib import Path
 from typing import Any, Final
 
 import ipfshttpclient
 import requests
 import urllib3
 from ipfshttpclient import exceptions as ipfs_errors
-from requests.adapters import BaseAdapter
 
 from cairn.domain.cid import DEFAULT_PROFILE, Block, Cid, CidError, Codec
 
-from ._dag import Ahead, BlockBacked, check_block
+from ._bounded import (
+    MAX_ANSWER_BYTES,
+    Allowance,
+    BoundedAdapter,
+    Budget,
+    FailedAnswer,
+    LateAnswer,
+    OverlongAnswer,
+    StrangeAnswer,
+)
+from ._dag import BlockBacked, check_block, walk
 from ._errors import (
     CidMismatch,
     ContentNotFound,
@@ -30,15 +38,20 @@ from ._errors import (
     StorageError,
     TruncatedBlock,
 )
-from ._port import DEFAULT_LIMITS, Progress, Source, opened, stream_cid
+from ._port import (
+    DEFAULT_LIMITS,
+    Limits,
+    Progress,
+    Source,
+    Target,
+    opened,
+    stream_cid,
+    whole_or_nothing,
+)
 
-_PIECE_BYTES: Final = 1 << 16
 _UPLOAD_PIECE_BYTES: Final = 1 << 18
-_SLOWEST_UPLOAD_BYTES_PER_S: Final = 1 << 20
-"""An upload may take as long as at this rate before it counts as hanging."""
-
-_MAX_ANSWER_BYTES: Final = 64 << 20
-"""For answers other than blocks; the longest is a list of pins, at about 100 bytes each."""
+_SLOWEST_TRANSFER_BYTES_PER_S: Final = 1 << 20
+"""A transfer may take as long as at this rate before it counts as hanging."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,39 +69,39 @@ class IpfsTimeouts:
     server_s: float = 25.0
 
 
+DEFAULT_TIMEOUTS: Final = IpfsTimeouts()
+
+
 class IpfsStore(BlockBacked):
     """A Kubo node or an IPFS Cluster proxy at a multiaddr such as /ip4/127.0.0.1/tcp/5001/http.
 
     The CID is computed here before content is sent, and the upload fails unless the node names the
-    same one; only then is it pinned. Fetches go block by block and every block is hashed here.
+    same one; only then is it pinned. What is fetched is hashed here block by block before it is
+    passed on: the nodes of the tree come one by one, and the leaves as one stream that is cut where
+    the tree says that they end.
     """
 
     def __init__(
         self,
         address: str,
         *,
-        timeouts: IpfsTimeouts = IpfsTimeouts(),
-        workers: int = 4,
+        timeouts: IpfsTimeouts = DEFAULT_TIMEOUTS,
         auth: tuple[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
         self._address = address
         self._timeouts = timeouts
-        self._ahead = Ahead(workers, 4 * workers, timeouts.answer_s) if workers > 1 else None
-        self._budget = _Budget()
+        self._budget = Budget()
         try:
-            with warnings.catch_warnings():
-                # The client passes urllib3 an argument that version 3 drops; 2 is pinned.
-                warnings.filterwarnings("ignore", "The 'strict' parameter", FutureWarning)
-                # connect() would refuse every node of today by its version number.
-                self._client = ipfshttpclient.Client(
-                    address,
-                    chunk_size=_UPLOAD_PIECE_BYTES,
-                    session=True,
-                    auth=auth,
-                    headers=dict(headers or {}),
-                    timeout=(timeouts.connect_s, timeouts.silence_s),
-                )
+            # connect() would refuse every node of today by its version number.
+            self._client = ipfshttpclient.Client(
+                address,
+                chunk_size=_UPLOAD_PIECE_BYTES,
+                session=True,
+                auth=auth,
+                headers=dict(headers or {}),
+                timeout=(timeouts.connect_s, timeouts.silence_s),
+            )
         except ipfs_errors.AddressError as error:
             raise NodeUnreachable(
                 f"{address!r} is no address of an IPFS node; write it as a multiaddr such as "
@@ -96,11 +109,14 @@ class IpfsStore(BlockBacked):
             ) from error
         # The one place where the client's insides are touched: it offers no bound on what a node
         # may send, and would follow a node's redirect to anywhere.
-        session: requests.Session = self._client._client._session  # noqa: SLF001
+        session: requests.Session = self._client._client._session
         session.trust_env = False
         session.max_redirects = 0
-        for prefix, adapter in list(session.adapters.items()):
-            session.mount(prefix, _BoundedAdapter(adapter, self._budget))
+        adapters: dict[str, Any] = dict(session.adapters)
+        for prefix, adapter in adapters.items():
+            # The client hands urllib3 an argument that it warns of since version 2.
+            adapter.poolmanager.connection_pool_kw.pop("strict", None)
+            session.mount(prefix, BoundedAdapter(adapter, self._budget))
 
     @property
     def name(self) -> str:
@@ -115,7 +131,7 @@ class IpfsStore(BlockBacked):
         with opened(source) as stream:
             start = stream.tell()
             expected = stream_cid(stream)
-            upload_s = (stream.tell() - start) / _SLOWEST_UPLOAD_BYTES_PER_S
+            upload_s = (stream.tell() - start) / _SLOWEST_TRANSFER_BYTES_PER_S
             stream.seek(start)
             with self._asking(
                 "add", expected, answer_s=self._timeouts.answer_s + upload_s
@@ -144,6 +160,41 @@ class IpfsStore(BlockBacked):
         with self._asking("block/get", cid, max_bytes=max_bytes) as server_s:
             data: bytes = self._client.block.get(str(cid), opts={"timeout": _duration(server_s)})
         return check_block(cid, data, self.name, max_bytes)
+
+    def fetch_to(
+        self,
+        cid: Cid,
+        target: Target,
+        *,
+        limits: Limits = DEFAULT_LIMITS,
+        progress: Progress | None = None,
+    ) -> int:
+        if isinstance(target, Path):
+            with whole_or_nothing(target) as file:
+                return self.fetch_to(cid, file, limits=limits, progress=progress)
+        total = 0
+        with closing(_Leaves(self, cid)) as leaves:
+
+            def get(one: Cid, max_bytes: int, leaf_bytes: int | None) -> bytes:
+                if leaf_bytes is None:
+                    return self.get_block(one, max_bytes=max_bytes)
+                try:
+                    data = leaves.take(one, total, leaf_bytes)
+                except NodeRefused:
+                    # The node gives a stream up when it lacks any leaf ahead; asked for this one
+                    # alone, it gives it or says that this is the one.
+                    leaves.close()
+                    return self.get_block(one, max_bytes=max_bytes)
+                return check_block(one, data, self.name, max_bytes)
+
+            for _, node in walk(cid, get, limits=limits):
+                leaves.file_bytes = max(leaves.file_bytes, node.file_bytes)
+                if node.inline:
+                    target.write(node.inline)
+                    total += len(node.inline)
+                    if progress is not None:
+                        progress(len(node.inline))
+        return total
 
     def put_block(self, block: Block) -> None:
         check_block(block.cid, block.data, "the caller", DEFAULT_LIMITS.max_block_bytes)
@@ -186,17 +237,24 @@ class IpfsStore(BlockBacked):
             if "not pinned" not in str(error):
                 raise
 
+    def is_pinned(self, cid: Cid) -> bool:
+        try:
+            with self._asking("pin/ls", cid) as server_s:
+                answer = self._client.pin.ls(
+                    str(cid), type="recursive", opts={"timeout": _duration(server_s)}
+                )
+        except ContentNotFound:
+            return False
+        except NodeRefused as error:
+            if "not pinned" not in str(error):
+                raise
+            return False
+        return any(key == cid for key in _keys(answer))
+
     def pins(self) -> Iterator[Cid]:
         with self._asking("pin/ls", None) as server_s:
-            answer = self._client.pin.ls(
-                type="recursive", opts={"timeout": _duration(server_s)}
-            )
-        for key in answer.as_json().get("Keys") or {}:
-            try:
-                yield Cid.parse(str(key))
-            except CidError:
-                # Somebody else's pin on a shared node, with another hash function: not ours.
-                continue
+            answer = self._client.pin.ls(type="recursive", opts={"timeout": _duration(server_s)})
+        yield from _keys(answer)
 
     def collect(self) -> None:
         """Ask the node to remove what no pin needs."""
@@ -226,24 +284,31 @@ class IpfsStore(BlockBacked):
         what: str,
         cid: Cid | None,
         *,
-        max_bytes: int = _MAX_ANSWER_BYTES,
+        max_bytes: int = MAX_ANSWER_BYTES,
         answer_s: float | None = None,
     ) -> Iterator[float]:
         """Bounds one request and turns its failures into ours; yields the server's time-out."""
         allowed_s = self._timeouts.answer_s if answer_s is None else answer_s
         server_s = self._timeouts.server_s + allowed_s - self._timeouts.answer_s
         subject = f"{what} {cid}" if cid is not None else what
+        before = self._budget.allowance
+        self._budget.allowance = Allowance(max_bytes, allowed_s)
         try:
-            with self._budget.of(max_bytes, allowed_s):
-                yield server_s
-        except _Overlong as error:
+            yield server_s
+        except StorageError:
+            raise
+        except StrangeAnswer as error:
+            raise NodeRefused(
+                f"{self.name} answered {subject} with {error}; check what listens at this address"
+            ) from error
+        except OverlongAnswer as error:
             raise LimitExceeded(
                 f"{self.name} sent more than {max_bytes} bytes for {subject}; do not use this node "
                 "for it"
             ) from error
-        except (_Late, ipfs_errors.TimeoutError, requests.Timeout, TimeoutError) as error:
+        except (LateAnswer, ipfs_errors.TimeoutError, requests.Timeout, TimeoutError) as error:
             raise self._late(subject) from error
-        except ipfs_errors.ErrorResponse as error:
+        except (FailedAnswer, ipfs_errors.ErrorResponse) as error:
             raise self._refused(str(error), cid, subject) from error
         except ipfs_errors.StatusError as error:
             raise NodeRefused(
@@ -254,13 +319,20 @@ class IpfsStore(BlockBacked):
             raise NodeRefused(
                 f"{self.name} sends {subject} on to another address; name that address itself"
             ) from error
-        except (ipfs_errors.CommunicationError, requests.RequestException, OSError) as error:
+        except (
+            ipfs_errors.CommunicationError,
+            requests.RequestException,
+            HTTPException,
+            OSError,
+        ) as error:
             raise self._broken(error, cid, subject) from error
         except (ipfs_errors.Error, KeyError, TypeError, AttributeError, AssertionError) as error:
             raise NodeRefused(
                 f"{self.name} gave an answer to {subject} that no IPFS node gives "
                 f"({type(error).__name__}: {error}); check what listens at this address"
             ) from error
+        finally:
+            self._budget.allowance = before
 
     def _late(self, subject: str) -> NodeTimeout:
         return NodeTimeout(
@@ -280,8 +352,11 @@ class IpfsStore(BlockBacked):
 
     def _broken(self, error: Exception, cid: Cid | None, subject: str) -> StorageError:
         for cause in _causes(error):
-            if isinstance(cause, urllib3.exceptions.IncompleteRead) and cid is not None:
-                return TruncatedBlock(cid, self.name, int(cause.partial or 0))
+            if isinstance(cause, IncompleteRead) and cid is not None:
+                partial = cause.partial
+                return TruncatedBlock(
+                    cid, self.name, partial if isinstance(partial, int) else len(partial)
+                )
             if isinstance(cause, (urllib3.exceptions.ReadTimeoutError, TimeoutError)):
                 return self._late(subject)
         return NodeUnreachable(
@@ -304,76 +379,69 @@ class _Reader:
         return data
 
 
-class _Overlong(Exception):
-    """The node sent more than was allowed."""
+class _Leaves:
+    """The bytes of a file as one stream from the node, cut into its leaves by the caller.
 
+    `file_bytes` is the length of the file; the caller sets it once the root is known.
+    """
 
-class _Late(Exception):
-    """The node took longer than was allowed."""
+    def __init__(self, store: IpfsStore, root: Cid) -> None:
+        self.file_bytes = 0
+        self._store = store
+        self._root = root
+        self._allowance = Allowance(0, 0)
+        self._pieces: Any = None
+        self._rest = b""
+        self._at = 0
 
-
-class _Budget(threading.local):
-    """What the current request of this thread may take."""
-
-    max_bytes: int = _MAX_ANSWER_BYTES
-    until: float = float("inf")
-
-    @contextmanager
-    def of(self, max_bytes: int, seconds: float) -> Iterator[None]:
-        before = self.max_bytes, self.until
-        self.max_bytes, self.until = max_bytes, time.monotonic() + seconds
-        try:
-            yield
-        finally:
-            self.max_bytes, self.until = before
-
-
-class _BoundedAdapter(BaseAdapter):
-    """Lets no answer be longer or slower than the budget of the thread that asks."""
-
-    def __init__(self, inner: Any, budget: _Budget) -> None:
-        super().__init__()
-        self._inner = inner
-        self._budget = budget
-
-    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:  # type: ignore[override]
-        response: requests.Response = self._inner.send(request, **kwargs)
-        response.raw = _BoundedBody(response.raw, self._budget.max_bytes, self._budget.until)
-        return response
+    def take(self, leaf: Cid, at: int, size: int) -> bytes:
+        """The `size` bytes at offset `at`, which are to be the leaf; not yet verified."""
+        store = self._store
+        with store._asking("cat", leaf) as server_s:
+            if self._pieces is None or self._at != at:
+                self.close()
+                self._open(at, server_s)
+            self._allowance.renew(store._timeouts.answer_s)
+            parts, got = [self._rest], len(self._rest)
+            while got < size:
+                piece = next(self._pieces, None)
+                if piece is None:
+                    raise TruncatedBlock(leaf, store.name, got, size)
+                parts.append(piece)
+                got += len(piece)
+        joined = b"".join(parts)
+        self._rest = joined[size:]
+        self._at += size
+        return joined[:size]
 
     def close(self) -> None:
-        self._inner.close()
+        if self._pieces is not None:
+            self._pieces.close()
+        self._pieces = None
+        self._rest = b""
+
+    def _open(self, at: int, server_s: float) -> None:
+        left = self.file_bytes - at
+        allowance = self._store._budget.allowance
+        assert allowance is not None
+        allowance.max_bytes = left
+        self._allowance = allowance
+        self._at = at
+        slowest_s = server_s + left / _SLOWEST_TRANSFER_BYTES_PER_S
+        self._pieces = self._store._client.cat(
+            str(self._root),
+            stream=True,
+            opts={"offset": str(at), "timeout": _duration(slowest_s)},
+        )
 
 
-class _BoundedBody:
-    """A urllib3 response that is read as it comes in, within bounds."""
-
-    def __init__(self, raw: Any, max_bytes: int, until: float) -> None:
-        self._raw = raw
-        self._max_bytes = max_bytes
-        self._until = until
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._raw, name)
-
-    def stream(self, amt: int | None = None, decode_content: bool | None = None) -> Iterator[bytes]:
-        # `amt` is ignored: the client asks for everything at once, however much that is.
-        # read1 returns after each arrival, so that a dripping node meets the deadline.
-        total = 0
-        while True:
-            piece = self._raw.read1(_PIECE_BYTES, decode_content=decode_content)
-            if not piece:
-                break
-            total += len(piece)
-            if total > self._max_bytes:
-                self._raw.close()
-                raise _Overlong
-            if time.monotonic() > self._until:
-                self._raw.close()
-                raise _Late
-            yield piece
-        # Closes the answer properly, so that its connection serves the next request.
-        self._raw.read()
+def _keys(answer: Any) -> Iterator[Cid]:
+    for key in answer.as_json().get("Keys") or {}:
+        try:
+            yield Cid.parse(str(key))
+        except CidError:
+            # Somebody else's pin on a shared node, with another hash function: not ours.
+            continue
 
 
 def _answered(answer: Any, key: str) -> str:

@@ -54,6 +54,9 @@ class MemoryStore(BlockBacked):
     def unpin(self, cid: Cid) -> None:
         self._pinned.discard(cid)
 
+    def is_pinned(self, cid: Cid) -> bool:
+        return cid in self._pinned
+
     def pins(self) -> Iterator[Cid]:
         yield from sorted(self._pinned)
 

@@ -90,6 +90,9 @@ class ContentStore(Protocol):
     def unpin(self, cid: Cid) -> None:
         """Let a later collection take the content; no error if it is not pinned."""
 
+    def is_pinned(self, cid: Cid) -> bool:
+        """Whether this very CID is pinned here; lying below a pin does not count."""
+
     def pins(self) -> Iterator[Cid]:
         """All pinned CIDs."""
 

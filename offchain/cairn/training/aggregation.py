@@ -1,142 +1,41 @@
 """From updates to an aggregate, exactly: what a contract computes again at one coordinate.
 
-Each rule comes twice: over whole vectors with numpy, int64 throughout with a proven bound, and over
-one coordinate with Python's integers, which is the definition. Division truncates toward zero, as
-the EVM's does.
-
-An aggregate is the *new version's parameters*: those of the base version plus the rule's result,
-held within int32. Its root is the version's `parameters_root`.
+An aggregate is the *new version's parameters*: those of the base version, plus what the plan's rule
+makes of the updates, plus server momentum, held within int32. Its root is the version's
+`parameters_root`.
 """
 
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from cairn.domain.integers import INT32_MAX, INT32_MIN, clamp, div_trunc
 from cairn.training.errors import AggregateError, UpdateError
 from cairn.training.plans import MAX_UPDATES, Plan
+from cairn.training.rules import div_trunc_array, rule_of
 from cairn.training.updates import Int32s, Update, decode_integers, encode_integers, integers_root
 
-__all__ = [
-    "Aggregate",
-    "IncludedUpdate",
-    "Rule",
-    "WeightedMean",
-    "aggregate_coordinate",
-    "aggregate_updates",
-    "div_trunc_array",
-    "rule_of",
-    "weighted_mean",
-    "weighted_mean_coordinate",
-]
-
-Int64s: TypeAlias = npt.NDArray[np.int64]
-
-_INT64_MAX = 2**63 - 1
-_BLOCK = 4096
-"""Columns at a time: 32 KB of sums stay in the processor's cache."""
-
-
-def div_trunc_array(numerators: Int64s, denominator: int) -> Int64s:
-    """`div_trunc` over a vector, by a positive denominator."""
-    if denominator < 1:
-        raise AggregateError(f"a denominator of {denominator}: weights add up to at least 1")
-    quotients = numerators // denominator
-    # Floor division went one too low wherever a negative number left a remainder.
-    quotients += (numerators < 0) & (quotients * denominator != numerators)
-    return quotients
-
-
-def weighted_mean_coordinate(values: Sequence[int], weights: Sequence[int]) -> int:
-    """sum(w u) / sum(w), truncated toward zero: the definition, at one coordinate."""
-    _check_weights(len(values), weights)
-    total = sum(weight * value for weight, value in zip(weights, values, strict=True))
-    return div_trunc(total, sum(weights))
-
-
-def weighted_mean(updates: Sequence[Int32s], weights: Sequence[int]) -> Int64s:
-    """sum(w u) / sum(w) at each coordinate, truncated toward zero.
-
-    updates: n vectors of int32 of one length. Raises AggregateError where int64 might not hold a
-    sum: 2^31 sum(w) < 2^63 bounds each partial sum, whatever the values are.
-    """
-    _check_weights(len(updates), weights)
-    total = sum(weights)
-    if total << 31 > _INT64_MAX:
-        raise AggregateError(
-            f"the weights add up to {total}: an exact sum needs less than 2^32; lower weight_cap"
-        )
-    n_parameters = len(updates[0])
-    for place, update in enumerate(updates):
-        if update.dtype != np.int32 or update.shape != (n_parameters,):
-            raise AggregateError(
-                f"update {place} is {update.dtype} of shape {update.shape}, the first is int32 of "
-                f"shape ({n_parameters},): leave it out"
-            )
-    sums = np.zeros(n_parameters, dtype=np.int64)
-    product = np.empty(min(_BLOCK, n_parameters), dtype=np.int64)
-    factors = [np.int64(weight) for weight in weights]
-    for start in range(0, n_parameters, _BLOCK):
-        block = sums[start : start + _BLOCK]
-        scratch = product[: len(block)]
-        for update, factor in zip(updates, factors, strict=True):
-            np.multiply(update[start : start + _BLOCK], factor, out=scratch, dtype=np.int64)
-            block += scratch
-    return div_trunc_array(sums, total)
-
-
-def _check_weights(n_updates: int, weights: Sequence[int]) -> None:
-    if not n_updates:
-        raise AggregateError("no updates: there is nothing to aggregate; cancel the round")
-    if n_updates > MAX_UPDATES:
-        raise AggregateError(f"{n_updates} updates, at most {MAX_UPDATES}: combine them first")
-    if len(weights) != n_updates:
-        raise AggregateError(f"{len(weights)} weights for {n_updates} updates: give one for each")
-    for place, weight in enumerate(weights):
-        if weight < 1:
-            raise AggregateError(f"update {place} weighs {weight}: a weight is at least 1")
-
-
-class Rule(Protocol):
-    """How updates become one vector: by vectors, and at one coordinate, to the same integers."""
-
-    def combine(self, updates: Sequence[Int32s], weights: Sequence[int]) -> Int64s: ...
-
-    def combine_coordinate(self, values: Sequence[int], weights: Sequence[int]) -> int: ...
-
-
-@dataclass(frozen=True)
-class WeightedMean:
-    """The mean by capped weight: FedAvg's, McMahan et al. 2017, over integers."""
-
-    weight_cap: int
-
-    def combine(self, updates: Sequence[Int32s], weights: Sequence[int]) -> Int64s:
-        return weighted_mean(updates, self._capped(weights))
-
-    def combine_coordinate(self, values: Sequence[int], weights: Sequence[int]) -> int:
-        return weighted_mean_coordinate(values, self._capped(weights))
-
-    def _capped(self, weights: Sequence[int]) -> list[int]:
-        return [min(weight, self.weight_cap) for weight in weights]
-
-
-def rule_of(plan: Plan) -> Rule:
-    """The plan's rule."""
-    return WeightedMean(plan.rule.weight_cap)
+__all__ = ["Aggregate", "IncludedUpdate", "aggregate_coordinate", "aggregate_updates"]
 
 
 def aggregate_updates(
-    plan: Plan, updates: Sequence[Int32s], weights: Sequence[int], base: Int32s | None = None
+    plan: Plan,
+    updates: Sequence[Int32s],
+    weights: Sequence[int],
+    base: Int32s | None = None,
+    previous: Int32s | None = None,
 ) -> Int32s:
-    """The new version's parameters: base + rule(updates), each within int32.
+    """The new version's parameters.
+
+    updates: by ascending index. weights: readings; the plan's cap is applied here. base: the base
+    version's parameters, None for a first round. previous: those of the version that the base was
+    trained from, None if there is none; momentum carries on from base - previous, as FedAvgM does
+    (Hsu et al. 2019).
 
     Each integer of an update is first held within the plan's clip bound, so that an update which
-    breaks it counts for what the plan allows and no more. base: None for a first round.
+    breaks it counts for what the plan allows and no more.
     """
     for place, update in enumerate(updates):
         if update.shape != (plan.n_parameters,):
@@ -144,24 +43,39 @@ def aggregate_updates(
                 f"update {place} has shape {update.shape}, the plan {plan.n_parameters} "
                 "parameters: leave it out"
             )
+    start = np.zeros(plan.n_parameters, dtype=np.int32) if base is None else base
+    before = start if previous is None else previous
+    for name, version in (("base", start), ("previous", before)):
+        if version.shape != (plan.n_parameters,):
+            raise AggregateError(
+                f"the {name} version has shape {version.shape}, the plan {plan.n_parameters} "
+                "parameters: open the round on a version of the same features"
+            )
     clip = np.int32(plan.clip)
-    combined = rule_of(plan).combine([np.clip(u, -clip, clip) for u in updates], weights)
-    if base is not None:
-        if base.shape != combined.shape:
-            raise AggregateError(f"the base has shape {base.shape}, the updates {combined.shape}")
-        combined = combined + base
-    result = np.clip(combined, INT32_MIN, INT32_MAX).astype(np.int32)
-    result.flags.writeable = False
-    return result
+    held = [np.clip(update, -clip, clip) for update in updates]
+    result = rule_of(plan.rule).combine(held, [min(w, plan.rule.weight_cap) for w in weights])
+    # |base - previous| < 2^32 and the factor is below 2^10: far within int64.
+    velocity = start.astype(np.int64) - before
+    result += div_trunc_array(velocity * plan.rule.momentum_permille, 1000)
+    result += start
+    parameters = np.clip(result, INT32_MIN, INT32_MAX).astype(np.int32)
+    parameters.flags.writeable = False
+    return parameters
 
 
 def aggregate_coordinate(
-    plan: Plan, values: Sequence[int], weights: Sequence[int], base: int = 0
+    plan: Plan, values: Sequence[int], weights: Sequence[int], base: int = 0, previous: int = 0
 ) -> int:
-    """One coordinate of the aggregate, in plain integers: what a contract judges."""
+    """One coordinate of the aggregate, in plain integers: what a contract judges.
+
+    previous: the same coordinate of the version that the base was trained from; the base's own
+    where there is none.
+    """
     held = [clamp(value, -plan.clip, plan.clip) for value in values]
-    combined = rule_of(plan).combine_coordinate(held, weights)
-    return clamp(base + combined, INT32_MIN, INT32_MAX)
+    capped = [min(weight, plan.rule.weight_cap) for weight in weights]
+    combined = rule_of(plan.rule).combine_coordinate(held, capped)
+    momentum = div_trunc((base - previous) * plan.rule.momentum_permille, 1000)
+    return clamp(base + momentum + combined, INT32_MIN, INT32_MAX)
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,7 +111,11 @@ class Aggregate:
 
     @classmethod
     def make(
-        cls, plan: Plan, updates: Sequence[IncludedUpdate], base: Int32s | None = None
+        cls,
+        plan: Plan,
+        updates: Sequence[IncludedUpdate],
+        base: Int32s | None = None,
+        previous: Int32s | None = None,
     ) -> "Aggregate":
         """Aggregate updates, in whatever order they came. Raises AggregateError."""
         ordered = tuple(sorted(updates, key=lambda included: included.index))
@@ -207,6 +125,7 @@ class Aggregate:
             [included.update.values for included in ordered],
             [included.update.weight for included in ordered],
             start,
+            previous,
         )
         return cls(plan.hash, start, parameters, ordered)
 

@@ -109,7 +109,7 @@ def predict(plan: Plan, parameters: Int32s, features: Int64s) -> Floats:
     What programs compute in integers is held against this; nothing on chain relies on it.
     """
     theta = parameters / 2.0**UNIT_BITS
-    t = standardise(plan, features) @ theta[:-1] + theta[-1]
+    t = standardise(plan, features) @ theta[1:] + theta[0]
     y: Floats = t * 2.0**plan.target.shift + plan.target.center
     return y
 
@@ -177,7 +177,7 @@ def _fit(plan: Plan, z: Floats, t: Floats, start: Floats) -> Floats:
         # The plan's epochs, no more and no fewer: members stop together.
         settings.setdefault("max_iter", 20)
         settings["tol"] = None
-        fit_settings = {"coef_init": start[:-1].copy(), "intercept_init": start[-1:].copy()}
+        fit_settings = {"coef_init": start[1:].copy(), "intercept_init": start[:1].copy()}
     model = _FACTORIES[name](**settings)
     try:
         model.fit(z, t, **fit_settings)
@@ -185,4 +185,4 @@ def _fit(plan: Plan, z: Floats, t: Floats, start: Floats) -> Floats:
         raise UpdateError(
             f"{name} could not be fitted: {error}; check its parameters in the plan"
         ) from error
-    return np.append(np.ravel(model.coef_), np.ravel(model.intercept_)).astype(np.float64)
+    return np.append(np.ravel(model.intercept_), np.ravel(model.coef_)).astype(np.float64)

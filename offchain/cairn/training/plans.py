@@ -46,7 +46,8 @@ UNIT_BITS: Final = 16
 """A parameter's unit is 2^-16: enough for six digits, and a clip bound of 2^15 fits 32 bits."""
 MAX_SHIFT = 30
 """Half of the int32 range is 2^31: no feature needs a wider scale than 2^30 to be of order one."""
-MAX_FEATURES = 1024
+MAX_FEATURES = 504
+"""As many as a linear program has."""
 MAX_UPDATES = 1024
 """What one aggregate may average; a contract's round bounds it further."""
 MAX_WEIGHT_CAP = 2**22
@@ -154,18 +155,34 @@ class FeaturePlan(_Part):
 
 
 class TargetPlan(_Part):
-    """What is predicted: t = (y - center) / 2^shift."""
+    """What is predicted: t = (y - center) / 2^shift; y / 10^decimals is in its physical unit."""
 
     name: Name
     center: Int32
     shift: Shift
+    decimals: Annotated[int, Field(strict=True, ge=-9, le=9)] = 0
 
 
 class RulePlan(_Part):
-    """How updates become an aggregate."""
+    """How updates become an aggregate.
 
-    name: Literal["weighted_mean"] = "weighted_mean"
+    weight_cap: the most readings that count for one member. trim_permille: of the members, how many
+    a trimmed mean cuts at each end of a coordinate. momentum_permille: the part of the base
+    version's own step that the new one carries on.
+    """
+
+    name: Literal["weighted_mean", "trimmed_mean", "median"] = "weighted_mean"
     weight_cap: Annotated[int, Field(strict=True, ge=1, le=MAX_WEIGHT_CAP)]
+    trim_permille: Annotated[int, Field(strict=True, ge=0, lt=500)] = 0
+    momentum_permille: Annotated[int, Field(strict=True, ge=0, lt=1000)] = 0
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.trim_permille and self.name != "trimmed_mean":
+            raise ValueError(
+                f"trim_permille is {self.trim_permille}, but {self.name} trims nothing"
+            )
+        return self
 
 
 class Plan(_Part):
@@ -198,7 +215,7 @@ class Plan(_Part):
 
     @property
     def n_parameters(self) -> int:
-        """One coefficient for each feature, in their order, then the intercept."""
+        """The intercept, then one coefficient for each feature, in their order."""
         return len(self.features) + 1
 
     def to_json(self) -> bytes:
@@ -239,7 +256,7 @@ class Plan(_Part):
         seed: int = 0,
         clip: int = 64 << UNIT_BITS,
         min_readings: int | None = None,
-        weight_cap: int = 10_000,
+        rule: RulePlan | None = None,
     ) -> "Plan":
         """A plan that predicts a schema's target from all its features, in the schema's order.
 
@@ -247,8 +264,8 @@ class Plan(_Part):
         |z| <= 1; values are clamped to the range, and the center stands in for a missing one if
         the column may be missing. `ranges` narrows a column to the device integers that it really
         takes: far better conditioned than a sensor's full scale. `min_readings` defaults to one
-        more than the parameters. Raises PlanError for a column that the schema lacks, or for a
-        schema of several targets.
+        more than the parameters, `rule` to a weighted mean under a cap of 10,000 readings. Raises
+        PlanError for a column that the schema lacks, or for a schema of several targets.
         """
         if len(schema.targets) != 1:
             raise PlanError(
@@ -275,17 +292,24 @@ class Plan(_Part):
                     name=column.name, center=center, shift=shift, lo=low, hi=high, imputed=imputed
                 )
             )
-        target = schema.targets[0].name
-        center, shift = _scale(*bounds[target])
+        target = schema.targets[0]
+        # The canonical spelling of a power of ten is 1 and zeros, or 0.0...1.
+        if not re.fullmatch(r"10*|0\.0*1", target.scale):
+            raise PlanError(
+                f"plan: target.decimals: the scale of {target.name} is {target.scale}, which is no "
+                "power of ten: a program declares its scale in decimals"
+            )
+        decimals = len(target.scale) - 2 if "." in target.scale else 1 - len(target.scale)
+        center, shift = _scale(*bounds[target.name])
         return cls(
             schema_hash="0x" + schema.schema_hash.hex(),
             estimator=EstimatorPlan(name=estimator, parameters=parameters or {}),
             seed=seed,
             features=tuple(parts),
-            target=TargetPlan(name=target, center=center, shift=shift),
+            target=TargetPlan(name=target.name, center=center, shift=shift, decimals=decimals),
             clip=clip,
             min_readings=len(parts) + 2 if min_readings is None else min_readings,
-            rule=RulePlan(weight_cap=weight_cap),
+            rule=rule or RulePlan(weight_cap=10_000),
         )
 
 

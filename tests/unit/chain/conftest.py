@@ -2,9 +2,10 @@ import logging
 from pathlib import Path
 
 import pytest
+from eth_account import Account
+
 from cairn.chain import LocalSigner, Store
 from cairn.chain.fakes import FakeChain, FakeTally
-from eth_account import Account
 
 
 @pytest.fixture

@@ -3,15 +3,18 @@
 from contextlib import contextmanager
 
 import pytest
+
 from cairn.chain import (
     FeePolicy,
     NodeRefused,
     NodeUnreachable,
     Outbox,
     Reverted,
+    Spending,
     State,
     Store,
     StoreBusy,
+    spending_of,
 )
 
 
@@ -25,13 +28,13 @@ def box(store, chain, signer):
         yield Outbox(store, chain, signer, lease, chain_id=chain.chain_id)
 
 
-def test_post__first_time__runs_once(box, chain, tally):
+def test_post__first_time__runs_once(box, store, chain, signer, tally):
     box.post("a", tally.add("x"), chain.head())
     (changed,) = box.tick(chain.head())
     assert changed.state is State.MINED and changed.nonce == 0
     assert tally.counts == {"x": 1}
     assert changed.cost_wei == changed.gas_used * chain.base_fee_wei
-    assert box.spent_wei() == changed.cost_wei
+    assert spending_of(store, signer.address) == Spending(waiting=0, spent_wei=changed.cost_wei)
 
 
 def test_post__same_key_again__changes_nothing(box, chain, tally):

@@ -153,8 +153,8 @@ async def test_infer__column_tensors_of_two_dimensions_and_mixed_types__are_join
     assert answer.json()["outputs"][1]["data"] == [100 + 10 + 100000 + 7, 200 + 20 + 100050 + 7]
 
 
-async def test_infer__large_batch__is_computed_in_a_thread(server: Server) -> None:
-    n = server.settings.inline_rows + 1
+async def test_infer__largest_batch__is_answered_alike(server: Server) -> None:
+    n = server.settings.max_rows
     answer = await server.infer(raw(1, 2, 3, n=n))
     assert answer.json()["outputs"][1]["data"] == [13] * n
 

@@ -19,57 +19,13 @@ from cairn.training import (
     weighted_mean,
     weighted_mean_coordinate,
 )
-from cairn.training.aggregation import div_trunc_array
+from cairn.training.rules import div_trunc_array
 from cairn.training.updates import vector
 
 int32s = st.one_of(
     st.integers(-(2**31), 2**31 - 1), st.integers(-3, 3), st.sampled_from([-(2**31), 2**31 - 1])
 )
 weights_of_one = st.one_of(st.integers(1, 9), st.integers(1, 2**22))
-
-
-@st.composite
-def rounds(draw: st.DrawFn) -> tuple[list[list[int]], list[int]]:
-    """Updates of one length, and a weight for each."""
-    n_updates = draw(st.integers(1, 9))
-    n_parameters = draw(st.integers(1, 6))
-    row = st.lists(int32s, min_size=n_parameters, max_size=n_parameters)
-    return (
-        draw(st.lists(row, min_size=n_updates, max_size=n_updates)),
-        draw(st.lists(weights_of_one, min_size=n_updates, max_size=n_updates)),
-    )
-
-
-@given(rounds())
-def test_weighted_mean__any_updates__equals_the_integers(
-    case: tuple[list[list[int]], list[int]],
-) -> None:
-    updates, weights = case
-    found = weighted_mean([vector(row) for row in updates], weights)
-    expected = [weighted_mean_coordinate(column, weights) for column in zip(*updates, strict=True)]
-    assert found.tolist() == expected
-
-
-@given(rounds(), st.randoms(use_true_random=False))
-def test_weighted_mean__any_order__is_the_same(
-    case: tuple[list[list[int]], list[int]], random: object
-) -> None:
-    updates, weights = case
-    order = list(range(len(updates)))
-    random.shuffle(order)  # type: ignore[attr-defined]
-    first = weighted_mean([vector(row) for row in updates], weights)
-    second = weighted_mean([vector(updates[i]) for i in order], [weights[i] for i in order])
-    assert first.tolist() == second.tolist()
-
-
-@given(rounds())
-def test_weighted_mean__any_updates__lies_between_the_extremes(
-    case: tuple[list[list[int]], list[int]],
-) -> None:
-    updates, weights = case
-    found = weighted_mean([vector(row) for row in updates], weights).tolist()
-    for value, column in zip(found, zip(*updates, strict=True), strict=True):
-        assert min(column) <= value <= max(column)
 
 
 def test_weighted_mean__a_remainder__is_truncated_toward_zero() -> None:
@@ -83,41 +39,6 @@ def test_weighted_mean__a_remainder__is_truncated_toward_zero() -> None:
 def test_div_trunc_array__any_numbers__is_div_trunc(numbers: list[int], denominator: int) -> None:
     found = div_trunc_array(np.array(numbers, dtype=np.int64), denominator)
     assert found.tolist() == [div_trunc(number, denominator) for number in numbers]
-
-
-def test_weighted_mean__longer_than_a_block__is_exact_in_every_part() -> None:
-    rng = np.random.default_rng(5)
-    updates = [vector(rng.integers(-(2**31), 2**31, 10_000)) for _ in range(5)]
-    weights = [3, 2**22, 1, 77, 2**21]
-    found = weighted_mean(updates, weights)
-    for place in (0, 4_095, 4_096, 8_191, 8_192, 9_999):
-        column = [int(update[place]) for update in updates]
-        assert found[place] == weighted_mean_coordinate(column, weights)
-
-
-def test_weighted_mean__at_the_bound__is_exact_and_beyond_it_refused() -> None:
-    lowest = vector([-(2**31), 2**31 - 1])
-    most = [2**22] * 1023 + [2**22 - 1]
-    assert weighted_mean([lowest] * 1024, most).tolist() == [-(2**31), 2**31 - 1]
-    with pytest.raises(AggregateError, match="less than 2\\^32"):
-        weighted_mean([lowest] * 2, [2**31, 2**31])
-
-
-@pytest.mark.parametrize(
-    ("updates", "weights", "message"),
-    [
-        ([], [], "no updates"),
-        ([[1]], [1, 2], "2 weights for 1 updates"),
-        ([[1], [2]], [1, 0], "update 1 weighs 0"),
-        ([[1], [2, 3]], [1, 1], "update 1 is int32 of shape"),
-        ([[1]] * 1025, [1] * 1025, "1025 updates, at most 1024"),
-    ],
-)
-def test_weighted_mean__bad_input__is_refused(
-    updates: list[list[int]], weights: list[int], message: str
-) -> None:
-    with pytest.raises(AggregateError, match=message):
-        weighted_mean([vector(row) for row in updates], weights)
 
 
 def _tight(plan: Plan, **changes: int) -> Plan:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from cairn.domain.integers import pack_features
 from cairn.domain.keccak import keccak256
-from cairn.domain.merkle import leaf_hash, verify_proof
+from cairn.domain.merkle import verify_proof
 from cairn.training import (
     Update,
     UpdateError,
@@ -17,7 +17,7 @@ from cairn.training import (
     integers_root,
     integers_tree,
 )
-from cairn.training.updates import CHUNK, vector
+from cairn.training.updates import CHUNK, chunk_leaf, vector
 
 int32s = st.integers(-(2**31), 2**31 - 1)
 
@@ -40,10 +40,14 @@ def test_integers_tree__any_chunk__is_proved_by_its_index_and_words(size: int) -
     assert len(tree) == -(-size // CHUNK)
     for index in range(len(tree)):
         chunk = data[256 * index : 256 * index + 256]
-        leaf = leaf_hash(index.to_bytes(32, "big") + chunk)
+        leaf = chunk_leaf(index, chunk)
         assert verify_proof(tree.root, leaf, tree.proof(index))
-        moved = leaf_hash((index + 1).to_bytes(32, "big") + chunk)
+        moved = chunk_leaf(index + 1, chunk)
         assert not verify_proof(tree.root, moved, tree.proof(index))
+
+
+def test_chunk_leaf__any_chunk__hashes_its_index_and_words() -> None:
+    assert chunk_leaf(5, bytes(256)) == keccak256(bytes(7) + b"\5" + bytes(256))
 
 
 @given(st.lists(int32s, min_size=1, max_size=150), st.data())

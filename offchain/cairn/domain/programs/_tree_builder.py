@@ -153,8 +153,9 @@ def trees_program(
 
 def _largest(tree: Tree) -> int:
     largest = 0
-    for left, value in zip(tree.left, tree.values, strict=True):
+    for place, left in enumerate(tree.left):
         if left < 0:
+            value = tree.values[place]
             numbers = (value,) if isinstance(value, int) else value
             largest = max(largest, *(abs(number) for number in numbers))
     return largest
