@@ -1,6 +1,7 @@
 """Preprocessing steps of a scikit-learn pipeline, folded into one affine map of the features."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,15 @@ import numpy.typing as npt
 from cairn.errors import CairnError
 
 FloatArray = npt.NDArray[np.float64]
+
+STEPS = (
+    "StandardScaler",
+    "MinMaxScaler",
+    "RobustScaler",
+    "SimpleImputer",
+    "ColumnTransformer",
+    "PCA",
+)
 
 
 class ExportError(CairnError):
@@ -30,9 +40,31 @@ class Affine:
     def identity(cls, n_features: int) -> "Affine":
         return cls(np.eye(n_features), np.zeros(n_features), np.full(n_features, np.nan))
 
+    @property
+    def n_outputs(self) -> int:
+        return len(self.offset)
+
     def then(self, matrix: FloatArray, offset: FloatArray) -> "Affine":
         """This map, and after it z -> matrix @ z + offset."""
         return Affine(matrix @ self.matrix, matrix @ self.offset + offset, self.imputed)
+
+    def scaled(self, factor: FloatArray, offset: FloatArray) -> "Affine":
+        """This map, and after it z -> factor * z + offset."""
+        return replace(
+            self, matrix=factor[:, None] * self.matrix, offset=factor * self.offset + offset
+        )
+
+    def select(self, columns: Sequence[int]) -> "Affine":
+        return replace(self, matrix=self.matrix[columns], offset=self.offset[columns])
+
+    def sources(self, user: str) -> list[int]:
+        """The one feature that each output comes from; `user` cannot do with a mixture."""
+        if (np.count_nonzero(self.matrix, axis=1) != 1).any():
+            raise ExportError(
+                f"{user} after a step that mixes features (PCA) cannot be exported: leave the step "
+                "out, or use a linear model or an MLP"
+            )
+        return [int(np.flatnonzero(row)[0]) for row in self.matrix]
 
 
 def fold_pipeline(estimator: Any, n_features: int) -> tuple[Affine, Any]:
@@ -44,17 +76,120 @@ def fold_pipeline(estimator: Any, n_features: int) -> tuple[Affine, Any]:
     while type(estimator).__name__ == "Pipeline":
         steps = [step for _, step in estimator.steps]
         for step in steps[:-1]:
-            if step is not None and step != "passthrough":
-                affine = _fold_step(affine, step)
+            affine = _fold(affine, step)
         estimator = steps[-1]
     return affine, estimator
 
 
-def _fold_step(affine: Affine, step: Any) -> Affine:
+def _fold(affine: Affine, step: Any) -> Affine:
+    if step is None or (isinstance(step, str) and step == "passthrough"):
+        return affine
     name = type(step).__name__
-    size = len(affine.offset)
-    if name == "StandardScaler":
-        scale = step.scale_ if step.scale_ is not None else np.ones(size)
-        mean = step.mean_ if step.with_mean else np.zeros(size)
-        return affine.then(np.diag(1 / scale), -mean / scale)
-    raise ExportError(f"the pipeline's step {name} cannot be exported: use StandardScaler, or none")
+    if name == "Pipeline":
+        for _, inner in step.steps:
+            affine = _fold(affine, inner)
+        return affine
+    folds: dict[str, Callable[[Affine, Any], Affine]] = {
+        "StandardScaler": _standard,
+        "MinMaxScaler": _min_max,
+        "RobustScaler": _robust,
+        "SimpleImputer": _imputer,
+        "ColumnTransformer": _columns,
+        "PCA": _pca,
+    }
+    if name not in folds:
+        raise ExportError(
+            f"the pipeline's step {name} cannot be exported; these can: {', '.join(STEPS)}"
+        )
+    return folds[name](affine, step)
+
+
+def _standard(affine: Affine, step: Any) -> Affine:
+    scale = np.ones(affine.n_outputs) if step.scale_ is None else step.scale_
+    mean = np.zeros(affine.n_outputs) if not step.with_mean else step.mean_
+    return affine.scaled(1 / scale, -mean / scale)
+
+
+def _min_max(affine: Affine, step: Any) -> Affine:
+    if step.clip:
+        raise ExportError(
+            "MinMaxScaler with clip=True cannot be exported: set clip=False; a schema's bounds clamp "
+            "the features already"
+        )
+    return affine.scaled(step.scale_, step.min_)
+
+
+def _robust(affine: Affine, step: Any) -> Affine:
+    scale = np.ones(affine.n_outputs) if step.scale_ is None else step.scale_
+    centre = np.zeros(affine.n_outputs) if step.center_ is None else step.center_
+    return affine.scaled(1 / scale, -centre / scale)
+
+
+def _imputer(affine: Affine, step: Any) -> Affine:
+    if step.add_indicator:
+        raise ExportError("SimpleImputer with add_indicator=True cannot be exported: leave it out")
+    if not (isinstance(step.missing_values, float) and np.isnan(step.missing_values)):
+        raise ExportError(
+            f"SimpleImputer with missing_values={step.missing_values!r} cannot be exported: mark "
+            "what is missing by NaN"
+        )
+    statistics = np.asarray(step.statistics_, dtype=np.float64)
+    if np.isnan(statistics).any():
+        raise ExportError(
+            f"SimpleImputer saw nothing but missing values in column {int(np.isnan(statistics).argmax())}"
+            ": leave the column out"
+        )
+    imputed = affine.imputed.copy()
+    for output, feature in enumerate(affine.sources("SimpleImputer")):
+        if np.isnan(imputed[feature]):
+            factor = affine.matrix[output, feature]
+            imputed[feature] = (statistics[output] - affine.offset[output]) / factor
+    return replace(affine, imputed=imputed)
+
+
+def _columns(affine: Affine, step: Any) -> Affine:
+    parts: list[Affine] = []
+    names = list(getattr(step, "feature_names_in_", []))
+    for _, transformer, columns in step.transformers_:
+        if isinstance(transformer, str) and transformer == "drop":
+            continue
+        indices = _indices(columns, names, affine.n_outputs)
+        if indices:
+            parts.append(_fold(affine.select(indices), transformer))
+    if not parts:
+        raise ExportError("the ColumnTransformer selects no column: select at least one")
+    imputed = affine.imputed
+    for part in parts:
+        fresh = np.isnan(imputed)
+        if (~fresh & ~np.isnan(part.imputed) & (imputed != part.imputed)).any():
+            raise ExportError(
+                "the ColumnTransformer imputes one column in two ways: a feature has one stand-in"
+            )
+        imputed = np.where(fresh, part.imputed, imputed)
+    return Affine(
+        np.vstack([part.matrix for part in parts]),
+        np.concatenate([part.offset for part in parts]),
+        imputed,
+    )
+
+
+def _indices(columns: Any, names: list[str], n_columns: int) -> list[int]:
+    if isinstance(columns, str):
+        columns = [columns]
+    if isinstance(columns, int):
+        columns = [columns]
+    if isinstance(columns, slice):
+        return list(range(n_columns))[columns]
+    listed = list(columns)
+    if listed and all(isinstance(column, str) for column in listed):
+        return [names.index(column) for column in listed]
+    if listed and all(isinstance(column, bool | np.bool_) for column in listed):
+        return [i for i, chosen in enumerate(listed) if chosen]
+    return [int(column) % n_columns for column in listed]
+
+
+def _pca(affine: Affine, step: Any) -> Affine:
+    components = np.asarray(step.components_, dtype=np.float64)
+    if step.whiten:
+        components = components / np.sqrt(step.explained_variance_)[:, None]
+    return affine.then(components, -components @ step.mean_)
