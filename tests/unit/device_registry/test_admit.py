@@ -1,7 +1,8 @@
 """admit and expel: an alliance speaks for itself."""
 
 import ape
-from conftest import BOND_WEI, anchor_args
+
+from tests.unit.device_registry.conftest import BOND_WEI, anchor_args
 
 
 def test_admit__stranger__admits_to_nobody_elses_alliance(registered, sensor, stranger, alliance):
