@@ -85,7 +85,7 @@ def __init__(bond_wei: uint256, ioid_registry: address, ioid: address):
     @param ioid IoTeX's ioID token, or empty on a chain without it.
     """
     assert bond_wei != 0, "init: the bond is zero"
-    assert (ioid_registry == empty(address)) == (ioid == empty(address)), "init: half of ioID"
+    assert (ioid_registry == empty(address)) == (ioid == empty(address)), "init: half of ioid"
     BOND_WEI = bond_wei
     IOID_REGISTRY = IIoIDRegistry(ioid_registry)
     IOID = IIoID(ioid)
@@ -346,7 +346,7 @@ def register(
 
 @external
 def register_by_ioid(device: address, format: IDeviceRegistry.PacketFormat, period_s: uint256):
-    assert self._ioid_owner(device) == msg.sender, "register: caller lacks its ioID"
+    assert self._ioid_owner(device) == msg.sender, "register: caller lacks its ioid"
     # Consents that the sensor gave before are spent by this.
     self._register(device, format, period_s, block.timestamp)
 

@@ -3,7 +3,11 @@
 import ape
 import pytest
 
+<<<<<<< HEAD
 from tests.unit.device_registry.conftest import NOBODY, raw_address
+=======
+from tests.unit.device_registry.conftest import NOBODY
+>>>>>>> devices
 
 
 def test_register__stranger_with_anothers_consent__reverts(
@@ -93,56 +97,43 @@ def test_register__empty_device__reverts(registry, owner, consent):
         registry.register(NOBODY, 1, 300, 1_700_000_000, bytes(32), bytes(32), sender=owner)
 
 
-def test_register__each_byte_of_the_consent_flipped__reverts(registry, sensor, owner, consent):
-    confirmed_at, r, s = consent(owner)
-    for place in range(64):
-        flipped = bytearray(r + s)
-        flipped[place] ^= 1
-        with ape.reverts("consent: not signed by the device"):
-            registry.register.call(
-                sensor.address, 1, 300, confirmed_at, flipped[:32], flipped[32:], sender=owner
-            )
-
-
-def test_register_by_ioid__stranger__reverts(registry, ioid, sensor, owner, stranger):
+def test_register_by_ioid__stranger__reverts(registry_with_ioid, ioid, sensor, owner, stranger):
     ioid.set_owner(sensor.address, owner, sender=owner)
-    with ape.reverts("register: caller lacks its ioID"):
-        registry.register_by_ioid(sensor.address, 1, 300, sender=stranger)
+    with ape.reverts("register: caller lacks its ioid"):
+        registry_with_ioid.register_by_ioid(sensor.address, 1, 300, sender=stranger)
 
 
-def test_register_by_ioid__contract__reverts(registry, ioid, sensor, owner, caller):
+def test_register_by_ioid__contract__reverts(registry_with_ioid, ioid, sensor, owner, caller):
     ioid.set_owner(sensor.address, owner, sender=owner)
-    data = registry.register_by_ioid.encode_input(sensor.address, 1, 300)
-    with ape.reverts("register: caller lacks its ioID"):
-        caller.forward(registry, data, sender=owner)
+    data = registry_with_ioid.register_by_ioid.encode_input(sensor.address, 1, 300)
+    with ape.reverts("register: caller lacks its ioid"):
+        caller.forward(registry_with_ioid, data, sender=owner)
 
 
-def test_register_by_ioid__unknown_to_ioid__reverts(registry, sensor, owner):
-    with ape.reverts("register: caller lacks its ioID"):
-        registry.register_by_ioid(sensor.address, 1, 300, sender=owner)
+def test_register_by_ioid__unknown_to_ioid__reverts(registry_with_ioid, sensor, owner):
+    with ape.reverts("register: caller lacks its ioid"):
+        registry_with_ioid.register_by_ioid(sensor.address, 1, 300, sender=owner)
 
 
-def test_register_by_ioid__its_owner__records_it(registry, ioid, sensor, owner, consent, chain):
+def test_register_by_ioid__its_owner__records_it(
+    registry_with_ioid, ioid, sensor, owner, consent, chain
+):
     ioid.set_owner(sensor.address, owner, sender=owner)
-    registry.register_by_ioid(sensor.address, 1, 300, sender=owner)
-    record = registry.device(sensor.address)
+    registry_with_ioid.register_by_ioid(sensor.address, 1, 300, sender=owner)
+    record = registry_with_ioid.device(sensor.address)
     assert record.owner == owner
     # Consents from before are spent.
     assert record.confirmed_at == chain.blocks.head.timestamp
 
 
-def test_register_by_ioid__chain_without_ioid__reverts(project, sensor, owner, deployer):
-    bare = project.DeviceRegistry.deploy(1, NOBODY, NOBODY, sender=deployer)
-    with ape.reverts("register: caller lacks its ioID"):
-        bare.register_by_ioid(sensor.address, 1, 300, sender=owner)
+def test_register_by_ioid__chain_without_ioid__reverts(registry, sensor, owner):
+    assert registry.ioid_contracts() == (NOBODY, NOBODY)
+    with ape.reverts("register: caller lacks its ioid"):
+        registry.register_by_ioid(sensor.address, 1, 300, sender=owner)
 
 
 def test_init__no_bond_or_half_of_ioid__reverts(project, deployer, ioid):
     with ape.reverts("init: the bond is zero"):
         project.DeviceRegistry.deploy(0, NOBODY, NOBODY, sender=deployer)
-    with ape.reverts("init: half of ioID"):
+    with ape.reverts("init: half of ioid"):
         project.DeviceRegistry.deploy(1, ioid, NOBODY, sender=deployer)
-
-
-def test_raw_address__account__is_its_bytes(owner):
-    assert raw_address(owner).hex() == str(owner.address)[2:].lower()
