@@ -39,15 +39,13 @@ class Table:
     def features(self) -> NDArray[np.int32]:
         """(n_rows, n_features), in the schema's order."""
         names = [column.name for column in self.schema.features]
-        rows: NDArray[np.int32] = self.frame[names].to_numpy(dtype=np.int32)
-        return rows
+        return self.frame[names].to_numpy(dtype=np.int32)
 
     @property
     def targets(self) -> NDArray[np.int32]:
         """(n_rows, n_targets), in the schema's order."""
         names = [column.name for column in self.schema.targets]
-        rows: NDArray[np.int32] = self.frame[names].to_numpy(dtype=np.int32)
-        return rows
+        return self.frame[names].to_numpy(dtype=np.int32)
 
 
 def training_table(

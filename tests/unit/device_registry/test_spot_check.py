@@ -2,11 +2,6 @@
 
 import ape
 import pytest
-<<<<<<< HEAD
-
-from tests.unit.device_registry.conftest import BOND_WEI, openings_of
-=======
->>>>>>> devices
 
 from cairn.devices import build_batch
 from tests.unit.device_registry.conftest import BOND_WEI, BURN, anchor_args, openings_of
@@ -150,12 +145,6 @@ def test_withdraw__owner__gets_the_bond_once(mature, owner):
 def test_mature_batch__few_readings__all_are_opened(
     admitted, alliance, owner, sensor, packets, chain, count
 ):
-<<<<<<< HEAD
-    from cairn.devices import build_batch
-    from conftest import anchor_args
-
-=======
->>>>>>> devices
     small = build_batch(packets[:count], sensor.device, 300)
     admitted.anchor_batch(*anchor_args(alliance, small), sender=owner, value=BOND_WEI)
     chain.mine(3)
