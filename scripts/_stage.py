@@ -31,7 +31,7 @@ from scripts._gas import GasMeter
 CHAIN_ID = 4690  # IoTeX's testnet's, so that signatures bind what they would bind there
 COIN = 10**18
 OPERATOR_INDEX = 4  # of the development mnemonic
-WAIT_S = 60
+WAIT_S = 120  # ample on a busy machine
 
 
 @dataclass
@@ -116,7 +116,7 @@ class Stage:
             {
                 "CAIRN_OPERATOR_HEALTH_PORT": str(port),
                 "CAIRN_OPERATOR_ACCOUNT": f"TEST::{OPERATOR_INDEX}",
-                "CAIRN_OPERATOR_DATABASE_URL": f"sqlite:///{self.var / 'operator.db'}",
+                "CAIRN_OPERATOR_DATABASE": f"sqlite:///{self.var / 'operator.db'}",
                 "CAIRN_OPERATOR_POLL_INTERVAL_S": "0.2",
                 "CAIRN_OPERATOR_SETTLE_DELAY_S": "0",
             },
