@@ -6,8 +6,8 @@ cannot open, since its leaves name the sensor that signed.
 
 import boa
 import pytest
-from cairn.devices import simulate_fleet
 
+from cairn.devices import simulate_fleet
 from tests.differential._registry import BOND_WEI, START, consent_of, make_scene, openings_of
 
 

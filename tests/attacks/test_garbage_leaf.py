@@ -2,8 +2,8 @@
 
 import boa
 import pytest
-from cairn.devices import simulate_fleet
 
+from cairn.devices import simulate_fleet
 from tests.differential._registry import BOND_WEI, START, forge, make_scene
 
 

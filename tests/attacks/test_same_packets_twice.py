@@ -2,8 +2,8 @@
 
 import boa
 import pytest
-from cairn.devices import BatchError, build_batch
 
+from cairn.devices import BatchError, build_batch
 from tests.differential._registry import BOND_WEI, forge, make_scene
 
 

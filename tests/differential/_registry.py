@@ -5,6 +5,7 @@ from functools import cache
 from typing import Any
 
 import boa
+
 from cairn.devices import Batch, SimulatedDevice, batch_id, build_batch, simulate_fleet
 from cairn.domain.merkle import MerkleTree, packet_leaf
 from cairn.domain.packets import decode_packet

@@ -2,10 +2,10 @@
 
 import boa
 import pytest
+
 from cairn.devices import BatchError, batch_id, build_batch, parse_batch
 from cairn.devices._simulator import _signed
 from cairn.domain.packets import encode_packet
-
 from tests.differential._registry import make_scene, openings_of
 
 ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
