@@ -21,6 +21,7 @@ from ..interfaces import IProgramStore
 
 implements: IProgramStore
 
+
 event KernelAdded:
     kernel: indexed(uint256)
     blueprint: address
