@@ -426,6 +426,7 @@ def evaluate(program_hash: bytes32, features: Bytes[4096]) -> Bytes[1024]:
 
         # The outputs: the scores, the label, or the label and then the scores.
 
+
     mode: int256 = (meta >> 208) & MASK8
     places: uint256 = convert((tail[layer_at] >> 216) & MASK8, uint256)
     multiplier: int256 = (tail[0] >> 144) & MASK64  # of trees

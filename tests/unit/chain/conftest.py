@@ -38,5 +38,5 @@ def signer() -> LocalSigner:
 
 
 @pytest.fixture(autouse=True)
-def _quiet() -> None:
-    logging.getLogger("cairn").setLevel(logging.ERROR)
+def _quiet(caplog) -> None:
+    caplog.set_level(logging.ERROR, logger="cairn")  # taken back after the test
