@@ -196,11 +196,55 @@ def n_features(program_hash: bytes32) -> uint256:
     holder: address = self._header_address(program_hash)
     if not holder.is_contract:
         return 0
-    meta: uint256 = convert(slice(holder.code, READER_BYTES, WORD), uint256)
-    return (meta >> 192) & 65535
+    return (self._code_word(holder, 0) >> 192) & 65535
+
+
+@view
+@external
+def gas_bound(program_hash: bytes32) -> uint256:
+    """
+    @notice Execution gas that an evaluation of a published program stays below, whatever the
+            features; 0 if it is not published. docs/numerics.md has the formula.
+    """
+    holder: address = self._header_address(program_hash)
+    if not holder.is_contract:
+        return 0
+    meta: uint256 = self._code_word(holder, 0)
+    kind: uint256 = (meta >> 216) & 255
+    features: uint256 = (meta >> 192) & 65535
+    n_words: uint256 = (meta >> 160) & 65535
+    n_chunks: uint256 = (meta >> 144) & 65535
+    groups: uint256 = (features + LANES - 1) // LANES
+    at: uint256 = META_WORDS + GROUP_WORDS * groups
+    if kind == KIND_LINEAR:
+        return 8_000 + 3_200 * groups
+    if kind == KIND_DENSE:
+        bound: uint256 = 16_000 + 3_800 * groups + 4_600 * n_chunks
+        width: uint256 = features
+        for i: uint256 in range((meta >> 120) & 255, bound=MAX_LAYERS):
+            tiles: uint256 = (width + TILE_INPUTS - 1) // TILE_INPUTS
+            width = (self._code_word(holder, at) >> 224) & 65535
+            rows: uint256 = tiles * ((width + LANES - 1) // LANES)
+            bound += 3_000 + 3_400 * tiles + 1_400 * rows + 400 * width
+            at += 1 + (width + LANES - 1) // LANES
+        return bound
+    narrow: bool = features <= LANES
+    deeper: uint256 = (self._code_word(holder, at) >> 136) & 255
+    bound: uint256 = (22_000 if narrow else 50_000) + 3_800 * groups
+    for i: uint256 in range(n_chunks, bound=MAX_CHUNKS):
+        kernel: uint256 = self._code_word(holder, n_words - n_chunks + i) >> 248
+        visits: uint256 = (KERNEL_WORDS[kernel] // 2 - 1) * (2 + deeper)
+        bound += 12_000 + (450 if narrow else 550) * visits
+    return bound
 
 
 # Internal
+
+
+@view
+@internal
+def _code_word(holder: address, index: uint256) -> uint256:
+    return convert(slice(holder.code, READER_BYTES + index * WORD, WORD), uint256)
 
 
 @view

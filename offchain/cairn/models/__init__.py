@@ -1,7 +1,25 @@
 """Models: scikit-learn estimators as integer programs, and their evaluation in bulk."""
 
 from cairn.models._affine import ExportError
-from cairn.models._export import export
-from cairn.models._interpreter import predict
+from cairn.models._export import EXPORTABLE, export
+from cairn.models._files import ModelFileError, load, load_skops, save
+from cairn.models._interpreter import is_vectorised, predict
+from cairn.models._report import Loss, describe, loss_report, to_device
+from cairn.models._schemas import schema_for
 
-__all__ = ["ExportError", "export", "predict"]
+__all__ = [
+    "EXPORTABLE",
+    "ExportError",
+    "Loss",
+    "ModelFileError",
+    "describe",
+    "export",
+    "is_vectorised",
+    "load",
+    "load_skops",
+    "loss_report",
+    "predict",
+    "save",
+    "schema_for",
+    "to_device",
+]

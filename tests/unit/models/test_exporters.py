@@ -6,7 +6,7 @@ from sklearn.metrics import accuracy_score, r2_score
 
 from cairn.domain.programs import OutputMode, Program
 from cairn.models import export, predict
-from tests.unit.models._zoo import (
+from tools.zoo import (
     CLASSIFIERS,
     REGRESSORS,
     STEPS,

@@ -8,12 +8,14 @@ from cairn.domain.programs._chunks import KERNELS, Chunk, Kernel
 from cairn.domain.programs._features import PADDING, FeatureRule
 from cairn.domain.programs._federated import linear_program_from_aggregate
 from cairn.domain.programs._format import Kind, OutputMode, ProgramError, header_hash
+from cairn.domain.programs._gas import MAX_SERVED_GAS, gas_bound
 from cairn.domain.programs._program import Program, parse_program
 from cairn.domain.programs._tree_builder import Tree, trees_program
 from cairn.domain.programs._trees import Ensemble
 
 __all__ = [
     "KERNELS",
+    "MAX_SERVED_GAS",
     "PADDING",
     "Chunk",
     "Ensemble",
@@ -26,6 +28,7 @@ __all__ = [
     "ProgramError",
     "Tree",
     "dense_program",
+    "gas_bound",
     "header_hash",
     "linear_program",
     "linear_program_from_aggregate",
