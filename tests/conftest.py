@@ -21,6 +21,17 @@ TERMS = ("price", "operator_bps", "holders_bps", "window_s", "lock_wei")
 PRODUCTION = b"production".ljust(32, b"\0")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _reverts_without_a_stack():
+    """Ape rebuilds and prints the source's call stack for every revert, which takes up to minutes.
+    These tests compare a revert's reason, which the node itself gives.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ape.exceptions._get_ape_traceback_from_tx", lambda txn: None)
+        patch.setattr("ape_ethereum.trace.Trace.show", lambda *_, **__: None)
+        yield
+
+
 @pytest.fixture(scope="session")
 def deployer(accounts) -> AccountAPI:
     return accounts[0]
