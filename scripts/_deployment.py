@@ -93,7 +93,8 @@ class Journal:
     def discard(self) -> None:
         """Forget everything: the local chain that it was about is gone."""
         self.record["contracts"], self.record["alliances"] = {}, {}
-        self.record.pop("pending", None)
+        for key in ("pending", "commit", "deployer"):
+            self.record.pop(key, None)
 
 
 def commit() -> str:
@@ -180,11 +181,16 @@ def _first_nonce(
     names = [step.name for step in group]
     pending = journal.record.get("pending")
     nonce = deployer.nonce
-    if pending and pending["names"] == names and pending["deployer"] == deployer.address:
+    if (
+        pending
+        and pending["names"] == names
+        and pending["alliance"] == alliance
+        and pending["deployer"] == deployer.address
+    ):
         sent = nonce - pending["first_nonce"]
         landed = all(
-            chain.provider.get_code(created_address(deployer.address, pending["first_nonce"] + i))
-            for i in range(min(sent, len(group)))
+            _is_of(step, created_address(deployer.address, pending["first_nonce"] + index))
+            for index, step in enumerate(group[: max(sent, 0)])
         )
         if 0 <= sent <= len(group) and landed:
             return pending["first_nonce"]
@@ -193,11 +199,21 @@ def _first_nonce(
         section.pop(name, None)
     journal.record["pending"] = {
         "names": names,
+        "alliance": alliance,
         "deployer": deployer.address,
         "first_nonce": nonce,
     }
     journal.save()
     return nonce
+
+
+def _is_of(step: Step, address: str) -> bool:
+    """Whether the contract at an address was made from a step's sources; its immutables come last."""
+    contract_type = step.container.contract_type
+    code = bytes(chain.provider.get_code(address))
+    if step.blueprint:
+        return code.endswith(bytes(contract_type.get_deployment_bytecode()))
+    return code.startswith(bytes(contract_type.get_runtime_bytecode()))
 
 
 def _check_unchanged(step: Step, record: Mapping[str, Any]) -> None:

@@ -31,7 +31,7 @@ from scripts._gas import GasMeter
 CHAIN_ID = 4690  # IoTeX's testnet's, so that signatures bind what they would bind there
 COIN = 10**18
 OPERATOR_INDEX = 4  # of the development mnemonic
-WAIT_S = 60
+WAIT_S = 120  # ample on a busy machine
 
 
 @dataclass

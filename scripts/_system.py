@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -40,6 +41,12 @@ class SystemSettings:
     # IoTeX's identity contracts; empty where there are none.
     ioid_registry: str = ZERO
     ioid: str = ZERO
+
+    @classmethod
+    def of(cls, network: Mapping[str, Any]) -> SystemSettings:
+        """From a network's file, which says other things too."""
+        names = {field.name for field in fields(cls)}
+        return cls(**{name: value for name, value in network.items() if name in names})
 
 
 def creation_code(name: str) -> bytes:
@@ -190,22 +197,27 @@ def is_local() -> bool:
     return urlparse(str(uri)).hostname in LOOPBACK
 
 
+def deployment_file() -> Path:
+    """Where the connected network's addresses are: in deployments/, or where CAIRN_DEPLOYMENT says."""
+    named = os.environ.get("CAIRN_DEPLOYMENT")
+    return Path(named) if named else ROOT / "deployments" / f"{network_name()}.json"
+
+
 def open_journal() -> Journal:
     """The connected network's deployment file; that of a local chain which is gone is begun anew."""
-    name = network_name()
-    journal = Journal(ROOT / "deployments" / f"{name}.json", name, chain.chain_id)
+    journal = Journal(deployment_file(), network_name(), chain.chain_id)
     recorded = list(journal.record["contracts"].values())
     if is_local() and recorded and not chain.provider.get_code(recorded[0]["address"]):
         journal.discard()
     return journal
 
 
-def load_network(name: str) -> dict[str, Any]:
-    """The settings in networks/<name>.yaml."""
-    path: Path = ROOT / "networks" / f"{name}.yaml"
+def load_network(name: str, folder: Path = ROOT / "networks") -> dict[str, Any]:
+    """The settings in the folder's <name>.yaml."""
+    path = folder / f"{name}.yaml"
     if not path.exists():
         known = ", ".join(sorted(p.stem for p in path.parent.glob("*.yaml")))
-        raise DeploymentError(f"there is no {path.name} in networks/; there are: {known}")
+        raise DeploymentError(f"there is no {path.name} in {folder.name}/; there are: {known}")
     settings: dict[str, Any] = yaml.safe_load(path.read_text())
     if settings["chain_id"] != chain.chain_id:
         raise DeploymentError(

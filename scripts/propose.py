@@ -11,8 +11,8 @@ from typing import Any
 
 import click
 from ape import project
-from ape.cli import ConnectedProviderCommand
 
+from scripts._command import NodeCommand
 from scripts._deployment import DeploymentError
 from scripts._governance import AGAINST, FOR, PRODUCTION, STATES, Action, find_proposal, propose
 from scripts._system import account_named, open_journal
@@ -56,7 +56,7 @@ def cli() -> None:
     """Propose, vote, queue, execute, show."""
 
 
-@cli.command(cls=ConnectedProviderCommand)
+@cli.command(cls=NodeCommand)
 @alliance_option
 @account_option
 @click.option("--model", "model_id", type=int, required=True)
@@ -73,7 +73,7 @@ def promote(alliance: str | None, account: str, model_id: int, version: int) -> 
     _propose(alliance, account, f"Promote version {version}", [action])
 
 
-@cli.command(cls=ConnectedProviderCommand)
+@cli.command(cls=NodeCommand)
 @alliance_option
 @account_option
 @click.option("--model", "model_id", type=int, required=True)
@@ -98,7 +98,7 @@ def terms(alliance: str | None, account: str, model_id: int, **values: int) -> N
     _propose(alliance, account, f"Terms of model {model_id}", [action])
 
 
-@cli.command(cls=ConnectedProviderCommand)
+@cli.command(cls=NodeCommand)
 @alliance_option
 @account_option
 @click.argument("devices", nargs=-1, required=True)
@@ -110,7 +110,7 @@ def admit(alliance: str | None, account: str, devices: tuple[str, ...]) -> None:
     _propose(alliance, account, f"Admit {len(devices)} sensors", [action])
 
 
-@cli.command(cls=ConnectedProviderCommand)
+@cli.command(cls=NodeCommand)
 @alliance_option
 @account_option
 @click.argument("proposal_id", type=int)
@@ -122,7 +122,7 @@ def vote(alliance: str | None, account: str, proposal_id: int, support: str) -> 
     click.echo(f"voted {support}")
 
 
-@cli.command(cls=ConnectedProviderCommand)
+@cli.command(cls=NodeCommand)
 @alliance_option
 @account_option
 @click.argument("proposal_id", type=int)
@@ -134,7 +134,7 @@ def queue(alliance: str | None, account: str, proposal_id: int) -> None:
     click.echo(f"queued; executable from {governor.proposalEta(proposal_id)}, unix seconds")
 
 
-@cli.command(cls=ConnectedProviderCommand)
+@cli.command(cls=NodeCommand)
 @alliance_option
 @account_option
 @click.argument("proposal_id", type=int)
@@ -146,7 +146,7 @@ def execute(alliance: str | None, account: str, proposal_id: int) -> None:
     click.echo("executed")
 
 
-@cli.command(cls=ConnectedProviderCommand)
+@cli.command(cls=NodeCommand)
 @alliance_option
 @click.argument("proposal_id", type=int)
 def show(alliance: str | None, proposal_id: int) -> None:

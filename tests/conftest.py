@@ -9,9 +9,9 @@ import ape
 import pytest
 from ape.api import AccountAPI
 from ape.contracts import ContractInstance
+
 from cairn.domain.integers import MISSING
 from cairn.domain.programs import Program, linear_program_from_aggregate
-
 from scripts.deploy import Alliance, AllianceSettings, System, deploy_system, launch_alliance
 
 DAY_S = 86_400

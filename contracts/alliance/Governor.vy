@@ -146,7 +146,9 @@ def __init__(
     @param quorum_numerator Percent of the supply that must vote for or abstain.
     @param late_quorum_extension_s Seconds that a vote stays open after a late quorum.
     """
-    assert staticcall IShareToken(token_).timelock() == timelock_, "governor: token of another timelock"
+    assert (
+        staticcall IShareToken(token_).timelock() == timelock_
+    ), "governor: token of another timelock"
     assert staticcall ITimelock(timelock_).governor() == self, "governor: timelock of another"
     signatures.__init__(name_)
     name = name_
@@ -177,9 +179,9 @@ def propose(
     settings: uint256 = self._settings
     threshold: uint256 = settings >> _SET_THRESHOLD_SHIFT
     if threshold != 0:
-        assert staticcall IShareToken(token).getPastVotes(
-            msg.sender, block.timestamp - 1
-        ) >= threshold, "propose: votes below the threshold"
+        assert (
+            staticcall IShareToken(token).getPastVotes(msg.sender, block.timestamp - 1) >= threshold
+        ), "propose: votes below the threshold"
     assert self.open_until[msg.sender] < block.timestamp, "propose: an earlier one is open"
 
     proposal_id: uint256 = convert(
@@ -263,9 +265,7 @@ def castVote(proposal_id: uint256, support: uint8) -> uint256:
 
 
 @external
-def castVoteWithReason(
-    proposal_id: uint256, support: uint8, reason: String[MAX_REASON]
-) -> uint256:
+def castVoteWithReason(proposal_id: uint256, support: uint8, reason: String[MAX_REASON]) -> uint256:
     return self._cast(proposal_id, msg.sender, support, reason, b"")
 
 
@@ -578,9 +578,7 @@ def getVotes(account: address, timepoint: uint256) -> uint256:
 @view
 @external
 @reentrant
-def getVotesWithParams(
-    account: address, timepoint: uint256, params: Bytes[MAX_PARAMS]
-) -> uint256:
+def getVotesWithParams(account: address, timepoint: uint256, params: Bytes[MAX_PARAMS]) -> uint256:
     return staticcall IShareToken(token).getPastVotes(account, timepoint)
 
 
@@ -612,9 +610,7 @@ def _core(proposal_id: uint256) -> uint256:
 @internal
 def _salt(description_hash: bytes32) -> bytes32:
     # As OpenZeppelin's: this governor's address in the upper 20 bytes, so that governors cannot block each other.
-    return convert(
-        (convert(self, uint256) << 96) ^ convert(description_hash, uint256), bytes32
-    )
+    return convert((convert(self, uint256) << 96) ^ convert(description_hash, uint256), bytes32)
 
 
 @pure
@@ -633,8 +629,7 @@ def _quorum(timepoint: uint256) -> uint256:
     # Rounds down, in favour of reaching it, as OpenZeppelin's.
     return (
         staticcall IShareToken(token).getPastTotalSupply(timepoint)
-        * history._at(_NUMERATOR, timepoint)
-        // quorumDenominator
+        * history._at(_NUMERATOR, timepoint) // quorumDenominator
     )
 
 

@@ -159,9 +159,7 @@ def __default__():
 
 @external
 def sync() -> uint256:
-    amount: uint256 = revenue._recognise(
-        self._held(), history._latest(_SUPPLY), stream_period_s
-    )
+    amount: uint256 = revenue._recognise(self._held(), history._latest(_SUPPLY), stream_period_s)
     if amount != 0:
         log IShareToken.IncomeRecognised(amount=amount, ends_at=revenue._ends_at())
     return amount
@@ -398,9 +396,7 @@ def claimable(holder: address) -> uint256:
 @external
 def unrecognised() -> uint256:
     held: uint256 = self._held()
-    return min(
-        held - min(held, revenue._accounted), revenue.MAX_INCOME - revenue._income
-    )
+    return min(held - min(held, revenue._accounted), revenue.MAX_INCOME - revenue._income)
 
 
 @view
@@ -455,9 +451,7 @@ def _transfer(sender: address, to: address, amount: uint256):
     to_word: uint256 = self._holders[to]
     self._settle(to, to_word, index, unsafe_add(to_word & _LOW_MASK, amount))  # below the supply
     log IERC20.Transfer(sender=sender, receiver=to, value=amount)
-    self._move_votes(
-        self._delegate_of(sender, word), self._delegate_of(to, to_word), amount
-    )
+    self._move_votes(self._delegate_of(sender, word), self._delegate_of(to, to_word), amount)
 
 
 @internal
@@ -489,9 +483,7 @@ def _delegate(delegator: address, delegatee: address):
         self._delegates[delegator] = delegatee
         if word & _SELF_DELEGATED != 0:
             self._holders[delegator] = word ^ _SELF_DELEGATED
-    log IShareToken.DelegateChanged(
-        delegator=delegator, fromDelegate=before, toDelegate=delegatee
-    )
+    log IShareToken.DelegateChanged(delegator=delegator, fromDelegate=before, toDelegate=delegatee)
     self._move_votes(before, delegatee, word & MAX_CAP)
 
 
@@ -503,13 +495,9 @@ def _move_votes(giver: address, taker: address, amount: uint256):
         before: uint256 = history._latest(giver)
         after: uint256 = before - amount
         history._push(giver, after)
-        log IShareToken.DelegateVotesChanged(
-            delegate=giver, previousVotes=before, newVotes=after
-        )
+        log IShareToken.DelegateVotesChanged(delegate=giver, previousVotes=before, newVotes=after)
     if taker != empty(address):
         before: uint256 = history._latest(taker)
         after: uint256 = before + amount  # at most the supply
         history._push(taker, after)
-        log IShareToken.DelegateVotesChanged(
-            delegate=taker, previousVotes=before, newVotes=after
-        )
+        log IShareToken.DelegateVotesChanged(delegate=taker, previousVotes=before, newVotes=after)

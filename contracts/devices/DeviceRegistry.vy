@@ -85,7 +85,7 @@ def __init__(bond_wei: uint256, ioid_registry: address, ioid: address):
     @param ioid IoTeX's ioID token, or empty on a chain without it.
     """
     assert bond_wei != 0, "init: the bond is zero"
-    assert (ioid_registry == empty(address)) == (ioid == empty(address)), "init: half of ioID"
+    assert (ioid_registry == empty(address)) == (ioid == empty(address)), "init: half of ioid"
     BOND_WEI = bond_wei
     IOID_REGISTRY = IIoIDRegistry(ioid_registry)
     IOID = IIoID(ioid)
@@ -205,19 +205,14 @@ def draw(batch_id: uint256):
         assert msg.value == 0, "draw: nothing to pay"
         seed: bytes32 = self._seed(batch_id, batch.draw_block)
         self.seed_of[batch_id] = seed
-        log IDeviceRegistry.BatchDrawn(
-            batch_id=batch_id, seed=seed, draw_block=batch.draw_block
-        )
+        log IDeviceRegistry.BatchDrawn(batch_id=batch_id, seed=seed, draw_block=batch.draw_block)
         return
-
     # Its block is forgotten. A draw that could be had again for nothing would be repeated until
     # it suits: so it costs as much as a batch that failed.
     assert msg.value == BOND_WEI, "draw: lapsed, pay another bond"
     draw_block: uint256 = block.number + DRAW_DELAY_BLOCKS
     self._anchors[batch_id] = self._pack_anchor(batch.owner, batch.anchored_at, draw_block)
-    log IDeviceRegistry.BatchDrawn(
-        batch_id=batch_id, seed=empty(bytes32), draw_block=draw_block
-    )
+    log IDeviceRegistry.BatchDrawn(batch_id=batch_id, seed=empty(bytes32), draw_block=draw_block)
     self._burn(msg.value)
 
 
@@ -346,7 +341,7 @@ def register(
 
 @external
 def register_by_ioid(device: address, format: IDeviceRegistry.PacketFormat, period_s: uint256):
-    assert self._ioid_owner(device) == msg.sender, "register: caller lacks its ioID"
+    assert self._ioid_owner(device) == msg.sender, "register: caller lacks its ioid"
     # Consents that the sensor gave before are spent by this.
     self._register(device, format, period_s, block.timestamp)
 
@@ -373,9 +368,7 @@ def accept(device: address, confirmed_at: uint256, r: bytes32, s: bytes32):
     record.confirmed_at = confirmed_at
     self._devices[device] = self._pack(record)
     self.offered_to[device] = empty(address)
-    log IDeviceRegistry.DeviceTransferred(
-        device=device, owner=old_owner, new_owner=msg.sender
-    )
+    log IDeviceRegistry.DeviceTransferred(device=device, owner=old_owner, new_owner=msg.sender)
 
 
 @external

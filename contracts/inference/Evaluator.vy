@@ -44,19 +44,13 @@ interface DenseChunk:
 
 
 interface NarrowTrees:
-    def total(x: uint256, visits: uint256) -> int256: view
-    def totals(x: uint256, visits: uint256) -> (int256, int256): view
+    def total(x: uint256, deeper: uint256) -> int256: view
+    def totals(x: uint256, deeper: uint256) -> (int256, int256): view
 
 
 interface WideTrees:
-    def total(x: uint256[8][16], visits: uint256) -> int256: view
-    def totals(x: uint256[8][16], visits: uint256) -> (int256, int256): view
-
-
-# The evaluator calls itself to begin with fresh memory.
-interface Itself:
-    def run_dense(header: address, features: Bytes[4096]) -> Bytes[1024]: view
-    def run_trees(header: address, features: Bytes[4096]) -> Bytes[1024]: view
+    def total(x: uint256[WIDE], deeper: uint256) -> int256: view
+    def totals(x: uint256[WIDE], deeper: uint256) -> (int256, int256): view
 
 
 PROGRAM_STORE: public(immutable(address))
@@ -72,21 +66,24 @@ MAX_LAYER_GROUPS: constant(uint256) = 48
 MAX_CHUNKS: constant(uint256) = 48
 MAX_CLASSES: constant(uint256) = 16  # of a trees program
 MAX_SCORES: constant(uint256) = 248
-SCORE_WORDS: constant(uint256) = 31  # of eight scores
+OUTPUT_WORDS: constant(uint256) = 32  # of eight outputs
 
 WORD: constant(uint256) = 32
 LANES: constant(uint256) = 8
 READER_BYTES: constant(uint256) = 13  # of code before the header: see ProgramStore
+META_WORDS: constant(uint256) = 2
 META_BYTES: constant(uint256) = 64
+GROUP_WORDS: constant(uint256) = 12
 BLOCK_WORDS: constant(uint256) = 50
 BLOCK_GROUPS: constant(uint256) = 4
 BLOCK_BYTES: constant(uint256) = 1536  # of feature groups: what the next block begins after
 GROUP_BYTES: constant(uint256) = 384
 MAX_BLOCKS: constant(uint256) = 16  # of a header
-FEATURES_AT: constant(uint256) = 100  # in the calldata of `run_dense` and `run_trees`
+WIDE: constant(uint256) = 128  # inputs of wide trees
 
 KIND_LINEAR: constant(int256) = 1
 KIND_DENSE: constant(int256) = 2
+KIND_TREES: constant(int256) = 3
 MODE_SCORES: constant(int256) = 0
 MODE_LABEL: constant(int256) = 1
 
@@ -97,6 +94,7 @@ MASK24: constant(int256) = 2**24 - 1
 MASK32: constant(int256) = 2**32 - 1
 MASK33: constant(int256) = 2**33 - 1
 MASK64: constant(int256) = 2**64 - 1
+TOP32: constant(uint256) = max_value(uint256) - (2**224 - 1)
 ADDRESS_MASK: constant(uint256) = 2**160 - 1
 
 # Features are handled four at once, in lanes of 64 bits: 32 of value, and one to borrow from.
@@ -148,136 +146,129 @@ def evaluate(program_hash: bytes32, features: Bytes[4096]) -> Bytes[1024]:
     if size != convert((meta >> 192) & MASK16, uint256) * 4:
         return b""
     kind: int256 = (meta >> 216) & MASK8
-    if kind != KIND_LINEAR:
-        if kind == KIND_DENSE:
-            return staticcall Itself(self).run_dense(
-                header.address, features, skip_contract_check=True
-            )
-        return staticcall Itself(self).run_trees(header.address, features, skip_contract_check=True)
-    # A linear program.
-    accumulator: int256 = block_.bias
-    at: uint256 = 0
-    for index: uint256 in range(MAX_BLOCKS):
-        if index != 0:
-            block_ = staticcall header.block(
-                unsafe_add(READER_BYTES, unsafe_mul(index, BLOCK_BYTES)), skip_contract_check=True
-            )
-        for group: int256[12] in block_.groups:
+
+    if kind == KIND_LINEAR:
+        accumulator: int256 = block_.bias
+        at: uint256 = 0
+        for index: uint256 in range(MAX_BLOCKS):
+            if index != 0:
+                block_ = staticcall header.block(
+                    unsafe_add(READER_BYTES, unsafe_mul(index, BLOCK_BYTES)),
+                    skip_contract_check=True,
+                )
+            for group: int256[12] in block_.groups:
+                if at >= size:
+                    break
+                # Eight features; what lies beyond the last one reads as zero.
+                even: int256 = 0
+                end: uint256 = unsafe_add(at, WORD)
+                if end <= size:
+                    even = extract32(features, at, output_type=int256)
+                elif size >= WORD:
+                    even = extract32(
+                        features, unsafe_sub(size, WORD), output_type=int256
+                    ) << unsafe_mul(8, unsafe_sub(end, size))
+                else:
+                    even = extract32(concat(features, empty(bytes32)), 0, output_type=int256)
+                at = end
+                odd: int256 = 0
+                even, odd = self._centred(even, group[0], group[1], group[2], group[3])
+                if even == 0:
+                    return b""
+                accumulator = unsafe_add(
+                    accumulator,
+                    unsafe_add(
+                        unsafe_add(
+                            unsafe_add(
+                                unsafe_mul(group[4], unsafe_sub(even >> 192, LANE)),
+                                unsafe_mul(group[5], unsafe_sub(odd >> 192, LANE)),
+                            ),
+                            unsafe_add(
+                                unsafe_mul(group[6], unsafe_sub((even >> 128) & MASK33, LANE)),
+                                unsafe_mul(group[7], unsafe_sub((odd >> 128) & MASK33, LANE)),
+                            ),
+                        ),
+                        unsafe_add(
+                            unsafe_add(
+                                unsafe_mul(group[8], unsafe_sub((even >> 64) & MASK33, LANE)),
+                                unsafe_mul(group[9], unsafe_sub((odd >> 64) & MASK33, LANE)),
+                            ),
+                            unsafe_add(
+                                unsafe_mul(group[10], unsafe_sub(even & MASK33, LANE)),
+                                unsafe_mul(group[11], unsafe_sub(odd & MASK33, LANE)),
+                            ),
+                        ),
+                    ),
+                )
             if at >= size:
                 break
-            # Eight features; what lies beyond the last one reads as zero.
-            even: int256 = 0
-            end: uint256 = unsafe_add(at, WORD)
-            if end <= size:
-                even = extract32(features, at, output_type=int256)
-            elif size >= WORD:
-                even = extract32(
-                    features, unsafe_sub(size, WORD), output_type=int256
-                ) << unsafe_mul(8, unsafe_sub(end, size))
-            else:
-                even = extract32(concat(features, empty(bytes32)), 0, output_type=int256)
-            at = end
-            odd: int256 = 0
-            even, odd = self._centred(even, group[0], group[1], group[2], group[3])
-            if even == 0:
-                return b""
-            accumulator = unsafe_add(
-                accumulator,
-                unsafe_add(
-                    unsafe_add(
-                        unsafe_add(
-                            unsafe_mul(group[4], unsafe_sub(even >> 192, LANE)),
-                            unsafe_mul(group[5], unsafe_sub(odd >> 192, LANE)),
-                        ),
-                        unsafe_add(
-                            unsafe_mul(group[6], unsafe_sub((even >> 128) & MASK33, LANE)),
-                            unsafe_mul(group[7], unsafe_sub((odd >> 128) & MASK33, LANE)),
-                        ),
-                    ),
-                    unsafe_add(
-                        unsafe_add(
-                            unsafe_mul(group[8], unsafe_sub((even >> 64) & MASK33, LANE)),
-                            unsafe_mul(group[9], unsafe_sub((odd >> 64) & MASK33, LANE)),
-                        ),
-                        unsafe_add(
-                            unsafe_mul(group[10], unsafe_sub(even & MASK33, LANE)),
-                            unsafe_mul(group[11], unsafe_sub(odd & MASK33, LANE)),
-                        ),
-                    ),
-                ),
-            )
-        if at >= size:
-            break
-    score: int256 = self._int32(accumulator >> convert((meta >> 128) & MASK8, uint256))
-    mode: int256 = (meta >> 208) & MASK8
-    if mode == MODE_SCORES:
-        return slice(convert(score, bytes32), 28, 4)
-    label: int256 = 1 if score > 0 else 0
-    if mode == MODE_LABEL:
-        return slice(convert(label, bytes32), 28, 4)
-    return slice(convert((label << 32) | (score & MASK32), bytes32), 24, 8)
-
-
-# Itself
-
-
-@view
-@external
-@reentrant
-def run_dense(header: address, features: Bytes[4096]) -> Bytes[1024]:
-    """
-    @notice What `evaluate` does for a dense program, of whose features the length was checked.
-    """
-    assert msg.sender == self, "evaluator: call evaluate, not this"
-    source: Header = Header(header)
-    block_: Block = staticcall source.block(READER_BYTES, skip_contract_check=True)
-    meta: int256 = block_.meta
+        score: int256 = max(
+            min(accumulator >> convert((meta >> 128) & MASK8, uint256), INT32_MAX), -INT32_MAX
+        )
+        mode: int256 = (meta >> 208) & MASK8
+        if mode == MODE_SCORES:
+            return slice(convert(score, bytes32), 28, 4)
+        label: int256 = 1 if score > 0 else 0
+        if mode == MODE_LABEL:
+            return slice(convert(label, bytes32), 28, 4)
+        return slice(convert((label << 32) | (score & MASK32), bytes32), 24, 8)
+    # A dense or trees program. What lies behind the feature groups; one read gets all of it if it
+    # is short enough.
     rounding: int256 = block_.bias
     scale: uint256 = convert((meta >> 128) & MASK8, uint256)
-    n_inputs: uint256 = convert((meta >> 192) & MASK16, uint256)
-    n_layers: uint256 = convert((meta >> 120) & MASK8, uint256)
-    offset: uint256 = self._after_features(n_inputs)
-    ids: int256[BLOCK_WORDS] = staticcall source.words(self._ids_at(meta), skip_contract_check=True)
+    n_groups: uint256 = unsafe_add(size, 31) // WORD  # eight inputs each
+    tail_at: uint256 = unsafe_add(READER_BYTES + META_BYTES, unsafe_mul(GROUP_BYTES, n_groups))
+    tail: int256[BLOCK_WORDS] = staticcall header.words(tail_at, skip_contract_check=True)
+    n_chunks: uint256 = convert((meta >> 144) & MASK16, uint256)
+    n_tail: uint256 = unsafe_sub(
+        unsafe_sub(convert((meta >> 160) & MASK16, uint256), META_WORDS),
+        unsafe_mul(GROUP_WORDS, n_groups),
+    )
+    ids: int256[BLOCK_WORDS] = tail
+    id_index: uint256 = unsafe_sub(n_tail, n_chunks)
+    if n_tail > BLOCK_WORDS:
+        ids = staticcall header.words(
+            unsafe_add(tail_at, unsafe_mul(WORD, id_index)), skip_contract_check=True
+        )
+        id_index = 0
+    # Layer by layer; trees look at the features once, as a first layer does.
+    n_layers: uint256 = 1
+    if kind == KIND_DENSE:
+        n_layers = convert((meta >> 120) & MASK8, uint256)
+    layer_at: uint256 = 0  # of the layer's word in the tail
+    n_units: uint256 = convert((tail[0] >> 224) & MASK16, uint256)  # of the layer; or scores
+    sums: int256[MAX_LAYER_GROUPS] = empty(int256[MAX_LAYER_GROUPS])
+    packed: int256[MAX_LAYER_GROUPS] = empty(
+        int256[MAX_LAYER_GROUPS]
+    )  # the layer's inputs, or keys
     # Rows are used in the order in which they lie in the chunks, each once.
-    chunk_index: uint256 = 0
     chunk: DenseChunk = empty(DenseChunk)
     row: uint256 = 0
     n_rows: uint256 = 0  # of this chunk
-
-    sums: int256[BLOCK_WORDS] = empty(int256[BLOCK_WORDS])  # [0]: the layer's word
-    packed: int256[BLOCK_WORDS] = empty(int256[BLOCK_WORDS])  # outputs of the layer before
     for layer: uint256 in range(n_layers, bound=MAX_LAYERS):
-        sums = staticcall source.words(offset, skip_contract_check=True)
-        n_units: uint256 = convert((sums[0] >> 224) & MASK16, uint256)
-        n_groups: uint256 = unsafe_add(n_units, 7) // LANES
+        n_sums: uint256 = 0
+        if kind == KIND_DENSE:
+            if n_tail > BLOCK_WORDS:
+                tail = staticcall header.words(tail_at, skip_contract_check=True)
+                layer_at = 0
+            n_units = convert((tail[layer_at] >> 224) & MASK16, uint256)
+            n_sums = unsafe_add(n_units, 7) // LANES
+            for i: uint256 in range(n_sums, bound=MAX_LAYER_GROUPS):
+                sums[i] = tail[unsafe_add(layer_at, unsafe_add(i, 1))]
 
-        # Each tile of 32 inputs, through all groups of units.
+        # Tiles of 32 inputs, four groups.
         for tile: uint256 in range(MAX_TILES):
-            first: uint256 = unsafe_mul(tile, 4)  # word of eight inputs
-            if unsafe_mul(first, LANES) >= n_inputs:
+            first: uint256 = unsafe_mul(tile, BLOCK_GROUPS)
+            if first >= n_groups:
                 break
-            count: uint256 = min(4, unsafe_sub(unsafe_add(n_inputs, 7) // LANES, first))
             x: int256[8][4] = empty(int256[8][4])
-            if layer == 0:
-                if tile != 0:
-                    block_ = staticcall source.block(
-                        unsafe_add(READER_BYTES, unsafe_mul(tile, BLOCK_BYTES)),
-                        skip_contract_check=True,
-                    )
-                for index: uint256 in range(count, bound=BLOCK_GROUPS):
-                    valid: bool = False
-                    valid, x[index] = self._inputs(
-                        block_.groups[index],
-                        self._word_at(unsafe_add(first, index)),
-                        rounding,
-                        scale,
-                    )
-                    if not valid:
-                        return b""
-            else:
-                for index: uint256 in range(count, bound=BLOCK_GROUPS):
-                    word: int256 = packed[unsafe_add(first, index)]
-                    x[index] = [
+            index: uint256 = first
+            if layer != 0:
+                for k: uint256 in range(BLOCK_GROUPS):
+                    if index == n_groups:
+                        break
+                    word: int256 = packed[index]
+                    x[k] = [
                         word & MASK32,
                         (word >> 32) & MASK32,
                         (word >> 64) & MASK32,
@@ -287,136 +278,185 @@ def run_dense(header: address, features: Bytes[4096]) -> Bytes[1024]:
                         (word >> 192) & MASK32,
                         word >> 224,  # not negative: an activation has at most 31 bits
                     ]
-            done: uint256 = 0
-            for _: uint256 in range(MAX_LAYER_GROUPS):
-                if done == n_groups:
-                    break
-                if row == n_rows:
-                    chunk = DenseChunk(self._chunk_of(ids[chunk_index]))
-                    n_rows = KERNEL_ROWS[convert(ids[chunk_index] >> 248, uint256)]
-                    chunk_index = unsafe_add(chunk_index, 1)
-                    row = 0
-                fitting: uint256 = min(unsafe_sub(n_groups, done), unsafe_sub(n_rows, row))
-                results: int256[MAX_ROWS] = staticcall chunk.sums(
-                    row, fitting, x, skip_contract_check=True
-                )
-                for i: uint256 in range(fitting, bound=MAX_ROWS):
-                    done = unsafe_add(done, 1)
-                    sums[done] = unsafe_add(sums[done], results[i])
-                row = unsafe_add(row, fitting)
-        n_inputs = n_units
-        offset = unsafe_add(offset, unsafe_mul(WORD, unsafe_add(n_groups, 1)))
+                    index = unsafe_add(index, 1)
+            else:
+                if tile != 0:
+                    block_ = staticcall header.block(
+                        unsafe_add(READER_BYTES, unsafe_mul(tile, BLOCK_BYTES)),
+                        skip_contract_check=True,
+                    )
+                for group: int256[12] in block_.groups:
+                    if index == n_groups:
+                        break
+                    at: uint256 = unsafe_mul(index, WORD)
+                    even: int256 = 0
+                    if unsafe_add(at, WORD) <= size:
+                        even = extract32(features, at, output_type=int256)
+                    elif size >= WORD:
+                        even = extract32(
+                            features, unsafe_sub(size, WORD), output_type=int256
+                        ) << unsafe_mul(8, unsafe_sub(unsafe_add(at, WORD), size))
+                    else:
+                        even = extract32(concat(features, empty(bytes32)), 0, output_type=int256)
+                    odd: int256 = 0
+                    even, odd = self._centred(even, group[0], group[1], group[2], group[3])
+                    if even == 0:
+                        return b""
+                    x[unsafe_sub(index, first)] = [
+                        unsafe_add(rounding, unsafe_mul(group[4], unsafe_sub(even >> 192, LANE)))
+                        >> scale,
+                        unsafe_add(rounding, unsafe_mul(group[5], unsafe_sub(odd >> 192, LANE)))
+                        >> scale,
+                        unsafe_add(
+                            rounding,
+                            unsafe_mul(group[6], unsafe_sub((even >> 128) & MASK33, LANE)),
+                        )
+                        >> scale,
+                        unsafe_add(
+                            rounding,
+                            unsafe_mul(group[7], unsafe_sub((odd >> 128) & MASK33, LANE)),
+                        )
+                        >> scale,
+                        unsafe_add(
+                            rounding,
+                            unsafe_mul(group[8], unsafe_sub((even >> 64) & MASK33, LANE)),
+                        )
+                        >> scale,
+                        unsafe_add(
+                            rounding,
+                            unsafe_mul(group[9], unsafe_sub((odd >> 64) & MASK33, LANE)),
+                        )
+                        >> scale,
+                        unsafe_add(rounding, unsafe_mul(group[10], unsafe_sub(even & MASK33, LANE)))
+                        >> scale,
+                        unsafe_add(rounding, unsafe_mul(group[11], unsafe_sub(odd & MASK33, LANE)))
+                        >> scale,
+                    ]
+                    index = unsafe_add(index, 1)
+            if kind == KIND_DENSE:
+                done: uint256 = 0
+                for _: uint256 in range(MAX_LAYER_GROUPS):
+                    if done == n_sums:
+                        break
+                    if row == n_rows:
+                        chunk = DenseChunk(self._chunk_of(ids[id_index]))
+                        n_rows = KERNEL_ROWS[convert(ids[id_index] >> 248, uint256)]
+                        id_index = unsafe_add(id_index, 1)
+                        row = 0
+                    fitting: uint256 = min(unsafe_sub(n_sums, done), unsafe_sub(n_rows, row))
+                    results: int256[MAX_ROWS] = staticcall chunk.sums(
+                        row, fitting, x, skip_contract_check=True
+                    )
+                    for i: uint256 in range(fitting, bound=MAX_ROWS):
+                        sums[done] = unsafe_add(sums[done], results[i])
+                        done = unsafe_add(done, 1)
+                    row = unsafe_add(row, fitting)
+            else:
+                # A key: the byte that a node names the input by, and twice its value, in 24 bits.
+                step: int256 = 32 if size <= WORD else 1
+                name: int256 = convert(unsafe_mul(first, LANES), int256)
+                for g: uint256 in range(first, index, bound=BLOCK_GROUPS):
+                    word: int256 = 0
+                    for input: int256 in x[unsafe_sub(g, first)]:
+                        word = (word << 32) | (name << 24) | (unsafe_add(input, input) & MASK24)
+                        name = unsafe_add(name, step)
+                    packed[g] = word
         if layer != unsafe_sub(n_layers, 1):
             # Rectify, shift and saturate the eight lanes of a word at once.
-            places: uint256 = convert((sums[0] >> 216) & MASK8, uint256)
-            most: int256 = unsafe_sub(1 << convert((sums[0] >> 208) & MASK8, uint256), 1)
-            shifted: int256 = unsafe_mul(EIGHT_ONES, INT32_MAX >> places)
+            down: uint256 = convert((tail[layer_at] >> 216) & MASK8, uint256)
+            most: int256 = unsafe_sub(1 << convert((tail[layer_at] >> 208) & MASK8, uint256), 1)
+            shifted: int256 = unsafe_mul(EIGHT_ONES, INT32_MAX >> down)
             room: int256 = unsafe_mul(EIGHT_ONES, unsafe_sub(INT32_MAX, most))
             limits: int256 = unsafe_mul(EIGHT_ONES, most)
-            for g: uint256 in range(n_groups, bound=MAX_LAYER_GROUPS):
-                word: int256 = sums[unsafe_add(g, 1)]
+            for i: uint256 in range(n_sums, bound=MAX_LAYER_GROUPS):
+                word: int256 = sums[i]
                 # A lane's top bit is set if its sum is not negative: the bias carries 2**31.
                 word = word & unsafe_mul((word >> 31) & EIGHT_ONES, INT32_MAX)
-                word = (word >> places) & shifted
+                word = (word >> down) & shifted
                 over: int256 = (unsafe_add(word, room) >> 31) & EIGHT_ONES
-                packed[g] = (word | unsafe_mul(over, most)) & limits
+                packed[i] = (word | unsafe_mul(over, most)) & limits
+            n_groups = n_sums
+            layer_at = unsafe_add(layer_at, unsafe_add(n_sums, 1))
+            tail_at = unsafe_add(tail_at, unsafe_mul(WORD, unsafe_add(n_sums, 1)))
 
-        # The last layer's sums are the scores.
-    scores: int256[SCORE_WORDS] = empty(int256[SCORE_WORDS])
-    places: uint256 = convert((sums[0] >> 216) & MASK8, uint256)
-    for i: uint256 in range(n_inputs, bound=MAX_SCORES):
-        lane: int256 = sums[unsafe_add(i // LANES, 1)] >> unsafe_mul(32, i % LANES)
-        scores[i // LANES] |= self._packed(unsafe_sub(lane & MASK32, 2**31) >> places, i)
-    return self._outputs(scores, n_inputs, meta)
-
-
-@view
-@external
-@reentrant
-def run_trees(header: address, features: Bytes[4096]) -> Bytes[1024]:
-    """
-    @notice What `evaluate` does for a trees program, of whose features the length was checked.
-    """
-    assert msg.sender == self, "evaluator: call evaluate, not that"
-    source: Header = Header(header)
-    block_: Block = staticcall source.block(READER_BYTES, skip_contract_check=True)
-    meta: int256 = block_.meta
-    rounding: int256 = block_.bias
-    scale: uint256 = convert((meta >> 128) & MASK8, uint256)
-    n_inputs: uint256 = convert((meta >> 192) & MASK16, uint256)
-    n_chunks: uint256 = convert((meta >> 144) & MASK16, uint256)
-
-    x: uint256[8][16] = empty(uint256[8][16])
-    narrow: uint256 = 0
-    for index: uint256 in range(unsafe_add(n_inputs, 7) // LANES, bound=16):
-        if index != 0 and index % BLOCK_GROUPS == 0:
-            block_ = staticcall source.block(
-                unsafe_add(READER_BYTES, unsafe_mul(index, GROUP_BYTES)), skip_contract_check=True
-            )
-        valid: bool = False
-        inputs: int256[8] = empty(int256[8])
-        valid, inputs = self._inputs(
-            block_.groups[index % BLOCK_GROUPS], self._word_at(index), rounding, scale
-        )
-        if not valid:
-            return b""
-        # A key: the byte that a node names the input by, and twice its value, in 24 bits.
-        if n_inputs <= LANES:
-            for lane: uint256 in range(8):
-                narrow = (narrow << 32) | self._key(unsafe_mul(32, lane), inputs[lane])
-        else:
-            for lane: uint256 in range(8):
-                place: uint256 = unsafe_add(unsafe_mul(LANES, index), lane)
-                x[index][lane] = self._key(place, inputs[lane]) << 224
-
-        # The word, a bias for each class, and a byte for each chunk.
-    layer: int256[BLOCK_WORDS] = staticcall source.words(
-        self._after_features(n_inputs), skip_contract_check=True
-    )
-    ids: int256[BLOCK_WORDS] = staticcall source.words(self._ids_at(meta), skip_contract_check=True)
-    n_scores: uint256 = convert((layer[0] >> 224) & MASK16, uint256)
-    visits: uint256 = convert((layer[0] >> 128) & MASK16, uint256)
+    # Of trees: the tail is a word, a bias for each score, and a byte for each chunk.
     totals: int256[MAX_CLASSES] = empty(int256[MAX_CLASSES])
-    low_sums: int256 = 0
-    high_sums: int256 = 0
-    vectors: bool = (layer[0] >> 208) & MASK8 != 0
-    for i: uint256 in range(n_chunks, bound=MAX_CHUNKS):
-        chunk: address = self._chunk_of(ids[i])
-        if vectors:
+    if kind == KIND_TREES:
+        wide: uint256[WIDE] = empty(uint256[WIDE])
+        narrow: uint256 = convert(convert(packed[0], bytes32), uint256)
+        if size > WORD:
+            for i: uint256 in range(unsafe_mul(n_groups, LANES), bound=WIDE):
+                key: int256 = packed[i // LANES] << unsafe_mul(32, i % LANES)
+                wide[i] = convert(convert(key, bytes32), uint256) & TOP32
+        deeper: uint256 = convert((tail[0] >> 136) & MASK8, uint256)
+        vectors: bool = (tail[0] >> 208) & MASK8 != 0
+        low_sums: int256 = 0
+        high_sums: int256 = 0
+        for i: uint256 in range(n_chunks, bound=MAX_CHUNKS):
+            trees: address = self._chunk_of(ids[unsafe_add(id_index, i)])
             low: int256 = 0
             high: int256 = 0
-            if n_inputs <= LANES:
-                low, high = staticcall NarrowTrees(chunk).totals(
-                    narrow, visits, skip_contract_check=True
-                )
+            if vectors:
+                if size <= WORD:
+                    low, high = staticcall NarrowTrees(trees).totals(
+                        narrow, deeper, skip_contract_check=True
+                    )
+                else:
+                    low, high = staticcall WideTrees(trees).totals(
+                        wide, deeper, skip_contract_check=True
+                    )
+                low_sums = unsafe_add(low_sums, low)
+                high_sums = unsafe_add(high_sums, high)
             else:
-                low, high = staticcall WideTrees(chunk).totals(x, visits, skip_contract_check=True)
-            low_sums = unsafe_add(low_sums, low)
-            high_sums = unsafe_add(high_sums, high)
-        else:
-            total: int256 = 0
-            if n_inputs <= LANES:
-                total = staticcall NarrowTrees(chunk).total(
-                    narrow, visits, skip_contract_check=True
+                if size <= WORD:
+                    low = staticcall NarrowTrees(trees).total(
+                        narrow, deeper, skip_contract_check=True
+                    )
+                else:
+                    low = staticcall WideTrees(trees).total(wide, deeper, skip_contract_check=True)
+                table: int256 = tail[unsafe_add(unsafe_add(n_units, 1), i // WORD)]
+                place: uint256 = convert(
+                    (table >> unsafe_sub(248, unsafe_mul(8, i % WORD))) & MASK8, uint256
                 )
-            else:
-                total = staticcall WideTrees(chunk).total(x, visits, skip_contract_check=True)
-            classes: int256 = layer[unsafe_add(unsafe_add(n_scores, 1), i // WORD)]
-            place: uint256 = convert(
-                (classes >> unsafe_sub(248, unsafe_mul(8, i % WORD))) & MASK8, uint256
-            )
-            totals[place] = unsafe_add(totals[place], total)
-    scores: int256[SCORE_WORDS] = empty(int256[SCORE_WORDS])
-    places: uint256 = convert((layer[0] >> 216) & MASK8, uint256)
-    multiplier: int256 = (layer[0] >> 144) & MASK64
-    for i: uint256 in range(n_scores, bound=MAX_CLASSES):
-        total: int256 = totals[i]
+                totals[place] = unsafe_add(totals[place], low)
         if vectors:
-            total = ((low_sums if i < LANES else high_sums) >> unsafe_mul(32, i % LANES)) & MASK32
-        scores[i // LANES] |= self._packed(
-            unsafe_add(unsafe_mul(multiplier, total), layer[unsafe_add(i, 1)]) >> places, i
-        )
-    return self._outputs(scores, n_scores, meta)
+            for i: uint256 in range(n_units, bound=MAX_CLASSES):
+                lanes: int256 = low_sums if i < LANES else high_sums
+                totals[i] = (lanes >> unsafe_mul(32, i % LANES)) & MASK32
+
+        # The outputs: the scores, the label, or the label and then the scores.
+
+
+    mode: int256 = (meta >> 208) & MASK8
+    places: uint256 = convert((tail[layer_at] >> 216) & MASK8, uint256)
+    multiplier: int256 = (tail[0] >> 144) & MASK64  # of trees
+    words: int256[OUTPUT_WORDS] = empty(int256[OUTPUT_WORDS])
+    n_outputs: uint256 = 0 if mode == MODE_SCORES else 1
+    label: uint256 = 0
+    best: int256 = 0
+    for i: uint256 in range(n_units, bound=MAX_SCORES):
+        score: int256 = 0
+        if kind == KIND_DENSE:
+            lane: int256 = (sums[i // LANES] >> unsafe_mul(32, i % LANES)) & MASK32
+            score = unsafe_sub(lane, 2**31) >> places
+        else:
+            score = (
+                unsafe_add(unsafe_mul(multiplier, totals[i]), tail[unsafe_add(i, 1)]) >> places
+            )
+        score = max(min(score, INT32_MAX), -INT32_MAX)
+        if i == 0 or score > best:
+            label = i
+            best = score
+        if mode != MODE_LABEL:
+            words[n_outputs // LANES] |= (score & MASK32) << unsafe_mul(
+                32, unsafe_sub(7, n_outputs % LANES)
+            )
+            n_outputs = unsafe_add(n_outputs, 1)
+    if mode != MODE_SCORES:
+        if n_units == 1:
+            label = 1 if best > 0 else 0
+        words[0] |= convert(label, int256) << 224
+    return slice(abi_encode(words), 0, unsafe_mul(n_outputs, 4))
 
 
 # Internal
@@ -476,64 +516,6 @@ def _bring_in(lanes: int256, low: int256, high: int256, imputed: int256) -> (boo
     return True, result
 
 
-@pure
-@internal
-def _inputs(
-    group: int256[12], lanes: int256, rounding: int256, scale: uint256
-) -> (bool, int256[8]):
-    """
-    @dev Eight features scaled. False if one is missing and has no stand-in.
-    """
-    even: int256 = 0
-    odd: int256 = 0
-    even, odd = self._centred(lanes, group[0], group[1], group[2], group[3])
-    if even == 0:
-        return False, empty(int256[8])
-    return True, [
-        unsafe_add(rounding, unsafe_mul(group[4], unsafe_sub(even >> 192, LANE))) >> scale,
-        unsafe_add(rounding, unsafe_mul(group[5], unsafe_sub(odd >> 192, LANE))) >> scale,
-        unsafe_add(rounding, unsafe_mul(group[6], unsafe_sub((even >> 128) & MASK33, LANE)))
-        >> scale,
-        unsafe_add(rounding, unsafe_mul(group[7], unsafe_sub((odd >> 128) & MASK33, LANE)))
-        >> scale,
-        unsafe_add(rounding, unsafe_mul(group[8], unsafe_sub((even >> 64) & MASK33, LANE)))
-        >> scale,
-        unsafe_add(rounding, unsafe_mul(group[9], unsafe_sub((odd >> 64) & MASK33, LANE))) >> scale,
-        unsafe_add(rounding, unsafe_mul(group[10], unsafe_sub(even & MASK33, LANE))) >> scale,
-        unsafe_add(rounding, unsafe_mul(group[11], unsafe_sub(odd & MASK33, LANE))) >> scale,
-    ]
-
-
-@pure
-@internal
-def _key(name: uint256, input: int256) -> uint256:
-    return (name << 24) | convert(unsafe_add(input, input) & MASK24, uint256)
-
-
-@view
-@internal
-def _word_at(index: uint256) -> int256:
-    # Eight features out of this contract's call to itself, which zeros pad to whole words.
-    return convert(slice(msg.data, unsafe_add(FEATURES_AT, unsafe_mul(WORD, index)), 32), int256)
-
-
-@pure
-@internal
-def _after_features(n_features: uint256) -> uint256:
-    # Where the words behind the feature groups are, in the header's code.
-    return unsafe_add(
-        READER_BYTES + META_BYTES, unsafe_mul(GROUP_BYTES, unsafe_add(n_features, 7) // LANES)
-    )
-
-
-@pure
-@internal
-def _ids_at(meta: int256) -> uint256:
-    # Where the chunks' ids are, in the header's code: they are its last words.
-    first: int256 = unsafe_sub((meta >> 160) & MASK16, (meta >> 144) & MASK16)
-    return unsafe_add(READER_BYTES, unsafe_mul(WORD, convert(first, uint256)))
-
-
 @view
 @internal
 def _header_of(program_hash: bytes32) -> address:
@@ -557,40 +539,3 @@ def _created(salt: bytes32, creation_hash: bytes32) -> address:
         concat(0xff, convert(PROGRAM_STORE, bytes20), salt, creation_hash)
     )
     return convert(convert(preimage, uint256) & ADDRESS_MASK, address)
-
-
-@pure
-@internal
-def _int32(score: int256) -> int256:
-    return max(min(score, INT32_MAX), -INT32_MAX)
-
-
-@pure
-@internal
-def _packed(score: int256, index: uint256) -> int256:
-    # As int32, in its lane of a word: the first one is the highest.
-    return (self._int32(score) & MASK32) << unsafe_mul(32, unsafe_sub(7, index % LANES))
-
-
-@pure
-@internal
-def _outputs(scores: int256[SCORE_WORDS], n_scores: uint256, meta: int256) -> Bytes[1024]:
-    """
-    @dev The packed outputs: the scores, the label, or the label and then the scores.
-    """
-    mode: int256 = (meta >> 208) & MASK8
-    if mode == MODE_SCORES:
-        return slice(abi_encode(scores), 0, unsafe_mul(n_scores, 4))
-    label: uint256 = 0
-    best: int256 = scores[0] >> 224
-    for i: uint256 in range(1, n_scores, bound=MAX_SCORES):
-        score: int256 = (scores[i // LANES] << unsafe_mul(32, i % LANES)) >> 224
-        if score > best:
-            best = score
-            label = i
-    if n_scores == 1:
-        label = 1 if best > 0 else 0
-    head: Bytes[4] = slice(convert(label, bytes32), 28, 4)
-    if mode == MODE_LABEL:
-        return head
-    return slice(concat(head, abi_encode(scores)), 0, unsafe_add(unsafe_mul(n_scores, 4), 4))

@@ -8,12 +8,15 @@
 
 from ethereum.ercs import IERC20
 
+
 interface Votes:
     def delegate(delegatee: address): nonpayable
 
 
 @external
-def run(token: address, lender: address, amount: uint256, target: address, data: Bytes[4096]) -> (bool, Bytes[128]):
+def run(
+    token: address, lender: address, amount: uint256, target: address, data: Bytes[4096]
+) -> (bool, Bytes[128]):
     """
     @return (whether the call went through, what it returned)
     """

@@ -21,6 +21,7 @@ from ..interfaces import IProgramStore
 
 implements: IProgramStore
 
+
 event KernelAdded:
     kernel: indexed(uint256)
     blueprint: address
@@ -224,10 +225,10 @@ def _check_header(
 
     n_scores: uint256 = 1
     if kind == KIND_LINEAR:
-        assert n_chunks == 0 and rest == 0, "store: reserved bits set"
+        assert n_chunks == 0 and rest == 0, "store: linear has chunks or more"
     elif kind == KIND_DENSE:
         n_layers: uint256 = rest >> 120
-        assert rest & (2**120 - 1) == 0, "store: reserved bits set"
+        assert rest & (2**120 - 1) == 0, "store: dense has stray bits"
         assert n_layers != 0 and n_layers <= MAX_LAYERS, "store: wrong layer count"
         n_rows: uint256 = 0
         width: uint256 = features
@@ -251,7 +252,7 @@ def _check_header(
         assert left == 0, "store: fewer chunks than rows"
         at = n_words
     elif kind == KIND_TREES:
-        assert rest == 0, "store: reserved bits set"
+        assert rest == 0, "store: trees have stray bits"
         assert features <= MAX_TREE_FEATURES, "store: too many features for trees"
         assert at < n_words, "store: trees cut off"
         layer: uint256 = extract32(header, at * WORD, output_type=uint256)
@@ -259,7 +260,7 @@ def _check_header(
         n_scores = (layer >> 224) & 65535
         assert layer >> 240 == features, "store: wrong trees width"
         assert n_scores != 0 and n_scores <= MAX_CLASSES, "store: wrong class count"
-        assert vectors <= 1 and layer & (2**128 - 1) == 0, "store: reserved trees bits set"
+        assert vectors <= 1 and layer & (2**136 - 1) == 0, "store: reserved trees bits set"
         assert n_chunks != 0 and n_chunks <= MAX_CHUNKS, "store: wrong count of tree chunks"
         classes_at: uint256 = at + 1 + n_scores
         at = classes_at + (n_chunks + WORD - 1) // WORD

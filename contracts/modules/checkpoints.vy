@@ -55,7 +55,6 @@ def _at(account: address, timepoint: uint256) -> uint256:
     head: uint256 = self._heads[account]
     if ((head & _ENTRY_MASK) >> VALUE_BITS) <= timepoint:
         return head & MAX_VALUE
-
     # Checkpoints from `high` on are later than the timepoint, those below `low` are not.
     low: uint256 = 0
     high: uint256 = head >> ENTRY_BITS
@@ -77,7 +76,6 @@ def _at(account: address, timepoint: uint256) -> uint256:
             low = unsafe_add(middle, 1)
         else:
             high = middle
-
     return 0 if low == 0 else self._entry(account, unsafe_sub(low, 1)) & MAX_VALUE
 
 
@@ -97,9 +95,7 @@ def _checkpoint(account: address, position: uint256) -> (uint256, uint256):
     head: uint256 = self._heads[account]
     count: uint256 = head >> ENTRY_BITS
     assert head != 0 and position <= count, "checkpoints: no such position"
-    entry: uint256 = (
-        head & _ENTRY_MASK if position == count else self._entry(account, position)
-    )
+    entry: uint256 = (head & _ENTRY_MASK if position == count else self._entry(account, position))
     return entry >> VALUE_BITS, entry & MAX_VALUE
 
 

@@ -219,8 +219,22 @@ def _decode(
     # snr, vbat, latitude, longitude, gas resistance, temperature, pressure, humidity; light,
     # temperature2, gyroscope x y z, accelerometer x y z
     channels: uint256[N_CHANNELS] = [
-        MISSING, MISSING, MISSING, MISSING, MISSING, MISSING, MISSING, MISSING,
-        MISSING, MISSING, MISSING, MISSING, MISSING, MISSING, MISSING, MISSING,
+        MISSING,
+        MISSING,
+        MISSING,
+        MISSING,
+        MISSING,
+        MISSING,
+        MISSING,
+        MISSING,
+        MISSING,
+        MISSING,
+        MISSING,
+        MISSING,
+        MISSING,
+        MISSING,
+        MISSING,
+        MISSING,
     ]
     n_motion: uint256[2] = [0, 0]  # values of gyroscope and accelerometer so far
     buffer: Bytes[PADDED_BYTES] = concat(packet, empty(bytes32))
@@ -275,7 +289,6 @@ def _decode(
         if n_motion[motion] != 3:
             for axis: uint256 in range(3):
                 channels[10 + 3 * motion + axis] = MISSING
-
     low: uint256 = 0
     high: uint256 = 0
     for i: uint256 in range(8):
@@ -296,9 +309,7 @@ def _signed(zigzag: uint256) -> uint256:
 
 @internal
 @pure
-def _scalar(
-    field: uint256, low32: uint256, is_older_format: bool, timestamp: uint256
-) -> uint256:
+def _scalar(field: uint256, low32: uint256, is_older_format: bool, timestamp: uint256) -> uint256:
     """
     @notice A single-valued channel in its unit, or MISSING if it cannot be.
     """

@@ -33,9 +33,7 @@ def test_vote__shares_passed_on__count_once(
     assert governor.proposalVotes(payment.id)[1] == 100 * SHARE
 
 
-def test_delegate_by_sig__played_back__is_refused(
-    token, founders, signer, stranger, signed, chain
-):
+def test_delegate_by_sig__played_back__is_refused(token, founders, signer, stranger, signed, chain):
     token.transfer(signer.address, 10 * SHARE, sender=founders[0])
     expiry = chain.blocks.head.timestamp + 10**6
 

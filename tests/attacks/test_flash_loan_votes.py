@@ -49,9 +49,7 @@ def test_vote__with_borrowed_shares__weighs_nothing(
 def test_propose__with_borrowed_shares__is_refused(thief, token, governor, founders, stranger):
     plunder = Actions([stranger.address], [1], [b""], "Plunder")
     data = governor.propose.encode_input(*plunder.args)
-    success, _ = borrow_and_call(
-        thief, token, founders[0], governor, data, stranger
-    ).return_value
+    success, _ = borrow_and_call(thief, token, founders[0], governor, data, stranger).return_value
     assert not success
     with ape.reverts("governor: unknown proposal"):
         governor.state(plunder.id)

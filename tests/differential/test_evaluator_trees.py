@@ -149,8 +149,8 @@ def test_trees__arbitrary_words__agree(chain: Chain, data: st.DataObject) -> Non
     end = len(shape.header) - len(chunks)
     header = [shape.header[0]]
     header += [noise(w) for w in shape.header[1:at]]
-    visits = random.choice([0, 1, 7, 200])
-    layer = shape.header[at] & ~(0xFFFF << 128) | visits << 128
+    deeper = random.choice([0, 1, 7])
+    layer = shape.header[at] & ~(0xFF << 136) | deeper << 136
     header += [
         layer ^ random.getrandbits(64) << 144,
         *(noise(w) for w in shape.header[at + 1 : end - 1]),

@@ -3,8 +3,8 @@
 `@pytest.mark.requires("kubo")` leaves a test out where Kubo is missing, and the summary names it and how to
 have it: nothing is skipped in silence. With REQUIRE_ALL=1 in the environment such a test fails instead.
 
-`--lane chain` runs the tests that use Ape's chain, `--lane plain` all others, and `--half 1` or `--half 2` a half of
-the files, so that processes can share the work; without them, all run.
+`--lane chain` runs the tests that use Ape's chain, `--lane plain` all others, and `--half 1` or
+`--half 2` a half of the files, so that processes can share the work; without them, all run.
 """
 
 from __future__ import annotations

@@ -120,9 +120,7 @@ class Shares(RuleBasedStateMachine):
     @rule(i=holder_indexes, amount=parts, by_rounds=st.booleans())
     def mint(self, i, amount, by_rounds):
         amount = min(amount, self.token.cap() - self.supply)
-        self.token.mint(
-            self.holders[i], amount, sender=self.rounds if by_rounds else self.timelock
-        )
+        self.token.mint(self.holders[i], amount, sender=self.rounds if by_rounds else self.timelock)
         self.balances[self.holders[i]] += amount
         self.note()
 

@@ -184,7 +184,7 @@ def _dense(program: Program, columns: Columns) -> Scorer | None:
 
 
 def _trees(program: Program, columns: Columns) -> Scorer | None:
-    """None if pages are no trees over the features, or do not end within the visits allowed."""
+    """None if pages are no trees over the features, or do not end within the pages allowed."""
     inputs, ensemble = _Inputs.of(program, columns), program.ensemble
     assert ensemble is not None
     if inputs is None:
@@ -259,8 +259,9 @@ class _Forest:
 
     @classmethod
     def of(cls, words: tuple[int, ...], ensemble: Ensemble, n_features: int) -> "_Forest | None":
-        n_trees, n_pages = words[0] & 0xFFFF, len(words) // 2
-        if not 0 < n_trees < n_pages:
+        n_pages = len(words) // 2
+        n_trees = words[0] % n_pages
+        if n_trees == 0:
             return None
         features = np.zeros((n_pages, 7), dtype=np.int64)
         thresholds = np.zeros((n_pages, 7), dtype=np.int64)
@@ -306,7 +307,7 @@ class _Forest:
         roots = range(1, n_trees + 1)
         if not all(visit(root, 0) for root in roots):
             return None
-        if sum(below[root] for root in roots) > ensemble.visits:
+        if max(below[root] for root in roots) > 2 + ensemble.deeper:
             return None
         return cls(
             roots=np.array(roots, dtype=np.int64),

@@ -32,6 +32,7 @@ from cairn.serving._predictor import Row
 MATRIX = "features"
 RAW = "raw-integers"  # a name that no column can have
 _MAX_DIGITS = 60
+_MAX_BRACKETS = 2_500  # as for a schema: so deep may nesting be without harm
 
 
 # --- requests ----------------------------------------------------------------------------------
@@ -39,6 +40,9 @@ _MAX_DIGITS = 60
 
 def parse_request(body: bytes) -> InferenceRequest:
     """The request that a body holds; raises Malformed that says where it is not one."""
+    # Checked first: the parser recurses in C, and deep nesting could overrun its stack.
+    if body.count(b"[") + body.count(b"{") > _MAX_BRACKETS:
+        raise Malformed(f"the body opens more than {_MAX_BRACKETS} brackets: give its data flat")
     try:
         entry = json.loads(body, parse_float=_decimal, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:

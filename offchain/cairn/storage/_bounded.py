@@ -7,6 +7,7 @@ it, in the transport of its session.
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -22,7 +23,7 @@ MAX_ANSWER_BYTES: Final = 64 << 20
 _RECEIVE_BYTES: Final = 1 << 18
 _PIECE_BYTES: Final = 1 << 16
 _MAX_LINE_BYTES: Final = 8 << 10
-_HEX: Final = frozenset(b"0123456789abcdefABCDEF")
+_CHUNK_HEAD: Final = re.compile(rb"([0-9a-fA-F]{1,15})[ \t]*(?:;[^\r\n]*)?\r\n")
 
 
 class OverlongAnswer(Exception):
@@ -96,7 +97,7 @@ class _BoundedBody:
             self._raw.close()
             raise StrangeAnswer("an encoding that was not asked for")
         try:
-            yield from _gathered(self._parts(plain))
+            yield from _gathered(self._arrivals(plain))
         except BaseException:
             self._raw.close()
             raise
@@ -104,8 +105,8 @@ class _BoundedBody:
         plain.close()
         self._raw.read()
 
-    def _parts(self, plain: HTTPResponse) -> Iterator[bytes | memoryview]:
-        """What arrives, as it arrives.
+    def _arrivals(self, plain: HTTPResponse) -> Iterator[tuple[list[bytes | memoryview], int]]:
+        """What arrives, as it arrives: its parts, and their length.
 
         Read below Python's own parser of chunked answers, which costs some microseconds for each of
         the 4 KiB chunks that nodes send, and returns only when it has all that it was asked for.
@@ -121,10 +122,9 @@ class _BoundedBody:
                 if chunks is None and left is None:
                     return
                 raise IncompleteRead(b"", left)
-            if chunks is None:
-                parts: list[bytes | memoryview] = [data]
-            else:
-                parts = list(chunks.feed(data))
+            parts: list[bytes | memoryview] = [data]
+            if chunks is not None:
+                parts = chunks.feed(data)
                 if chunks.ended:
                     left = 0
             got = sum(map(len, parts))
@@ -133,7 +133,7 @@ class _BoundedBody:
                 raise OverlongAnswer
             if chunks is None and left is not None:
                 left -= got
-            yield from parts
+            yield parts, got
 
 
 class _Chunks:
@@ -145,46 +145,54 @@ class _Chunks:
         self._left = 0
         self._in_trailer = False
 
-    def feed(self, data: bytes) -> Iterator[memoryview]:
+    def feed(self, data: bytes) -> list[bytes | memoryview]:
         """The content in these bytes."""
         data = self._rest + data if self._rest else data
         view, at, size = memoryview(data), 0, len(data)
+        content: list[bytes | memoryview] = []
+        left = self._left
         while not self.ended:
-            if self._left > 2:
-                take = min(self._left - 2, size - at)
-                yield view[at : at + take]
-                at += take
-                self._left -= take
-            if self._left:
-                # The line end after a chunk counts as part of it, so that 2 means: only that.
-                if self._left > 2 or size - at < 2:
+            # The line end after a chunk counts as part of it, so that 2 means: only that.
+            if left > 2:
+                end = min(at + left - 2, size)
+                content.append(view[at:end])
+                left -= end - at
+                at = end
+            if left:
+                if left > 2 or size - at < 2:
                     break
                 if data[at : at + 2] != b"\r\n":
                     raise StrangeAnswer("a chunk without an end")
                 at += 2
-                self._left = 0
-            end = data.find(b"\r\n", at, at + _MAX_LINE_BYTES)
-            if end < 0:
-                if size - at >= _MAX_LINE_BYTES:
-                    raise StrangeAnswer("an endless line")
-                break
-            line = data[at:end]
-            at = end + 2
+                left = 0
             if self._in_trailer:
-                self._trailer(line)
+                end = data.find(b"\r\n", at, at + _MAX_LINE_BYTES)
+                if end < 0:
+                    self._check_line(size - at)
+                    break
+                self._trailer(data[at:end])
+                at = end + 2
+                continue
+            head = _CHUNK_HEAD.match(data, at, at + _MAX_LINE_BYTES)
+            if head is None:
+                if data.find(b"\r\n", at, at + _MAX_LINE_BYTES) >= 0:
+                    raise StrangeAnswer("a chunk without a length")
+                self._check_line(size - at)
+                break
+            at = head.end()
+            length = int(head[1], 16)
+            if length:
+                left = length + 2
             else:
-                self._start(line)
+                self._in_trailer = True
+        self._left = left
         self._rest = data[at:]
+        return content
 
-    def _start(self, line: bytes) -> None:
-        digits = line.partition(b";")[0].strip()
-        if not digits or len(digits) > 15 or not _HEX.issuperset(digits):
-            raise StrangeAnswer("a chunk without a length")
-        length = int(digits, 16)
-        if length:
-            self._left = length + 2
-        else:
-            self._in_trailer = True
+    @staticmethod
+    def _check_line(length: int) -> None:
+        if length >= _MAX_LINE_BYTES:
+            raise StrangeAnswer("an endless line")
 
     def _trailer(self, line: bytes) -> None:
         if not line:
@@ -195,13 +203,13 @@ class _Chunks:
             raise FailedAnswer(value.strip().decode("utf-8", "replace"))
 
 
-def _gathered(parts: Iterator[bytes | memoryview]) -> Iterator[bytes]:
+def _gathered(arrivals: Iterator[tuple[list[bytes | memoryview], int]]) -> Iterator[bytes]:
     """The same bytes in fewer pieces: every layer above costs by the piece."""
     waiting: list[bytes | memoryview] = []
     size = 0
-    for part in parts:
-        waiting.append(part)
-        size += len(part)
+    for parts, length in arrivals:
+        waiting += parts
+        size += length
         if size >= _PIECE_BYTES:
             yield b"".join(waiting)
             waiting.clear()

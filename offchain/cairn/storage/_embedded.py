@@ -6,11 +6,11 @@ import fcntl
 import os
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from cairn.domain.cid import (
     DEFAULT_PROFILE,
@@ -38,6 +38,9 @@ from ._port import DEFAULT_LIMITS, Progress, Source, file_blocks, opened, sync_f
 
 _FORMAT: Final = "cairn-store/1\n"
 _POLL_S: Final = 0.05
+_BATCH_FILES: Final = 64
+"""Files of one flush: 16 MiB of chunks, far fewer than a process may have open."""
+
 _SHARDS: Final = tuple(f"{value:02x}" for value in range(256))
 
 
@@ -74,11 +77,9 @@ class EmbeddedStore(BlockBacked):
     def add(self, source: Source, *, pin: bool = True, progress: Progress | None = None) -> Cid:
         builder = FileBuilder(DEFAULT_PROFILE)
         with self._locked(fcntl.LOCK_SH), opened(source) as stream:
-            touched: set[Path] = set()
-            for block in file_blocks(stream, builder, progress=progress):
-                touched.add(self._write_block(block))
-            for shard in touched:
-                sync_folder(shard)
+            with self._writing() as batch:
+                for block in file_blocks(stream, builder, progress=progress):
+                    batch.write(block)
             if pin:
                 self._write_pin(builder.root, DEFAULT_PROFILE.name)
         return builder.root
@@ -93,8 +94,8 @@ class EmbeddedStore(BlockBacked):
 
     def put_block(self, block: Block) -> None:
         check_block(block.cid, block.data, "the caller", DEFAULT_LIMITS.max_block_bytes)
-        with self._locked(fcntl.LOCK_SH):
-            sync_folder(self._write_block(block))
+        with self._locked(fcntl.LOCK_SH), self._writing() as batch:
+            batch.write(block)
 
     def has(self, cid: Cid) -> bool:
         return self._path(cid).is_file()
@@ -218,20 +219,6 @@ class EmbeddedStore(BlockBacked):
                 except CidError:
                     continue
 
-    def _write_block(self, block: Block) -> Path:
-        """Write a block unless a whole one is there; return the folder whose entry must be synced.
-
-        A damaged one is replaced: whoever has the right bytes repairs the store by adding them.
-        """
-        path = self._path(block.cid)
-        try:
-            if path.stat().st_size == len(block.data) and path.read_bytes() == block.data:
-                return path.parent
-        except FileNotFoundError:
-            pass
-        self._write_file(path, block.data, sync_name=False)
-        return path.parent
-
     def _write_pin(self, cid: Cid, profile: str) -> None:
         """`profile` names how the file was cut, where that is known; it stands in the pin."""
         path = self._pins / str(cid)
@@ -239,22 +226,24 @@ class EmbeddedStore(BlockBacked):
             return
         self._write_file(path, f"{profile}\n".encode() if profile else b"")
 
-    def _write_file(self, path: Path, data: bytes, *, sync_name: bool = True) -> None:
-        scratch = self._tmp / f"{os.getpid()}-{secrets.token_hex(8)}"
+    def _write_file(self, path: Path, data: bytes) -> None:
+        with self._writing() as batch:
+            batch.put(path, data)
+
+    @contextmanager
+    def _writing(self) -> Iterator[_Batch]:
+        """Files written within are on disk, under their names, when it ends; or it raises."""
+        batch = _Batch(self._tmp, self._path)
         try:
-            with scratch.open("xb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(scratch, path)
+            yield batch
+            batch.finish()
         except OSError as error:
-            scratch.unlink(missing_ok=True)
             raise StorageError(
-                f"{self.name} could not keep {path.name} ({error.strerror}); free some space or "
-                "check the folder's permissions, then add the content again"
+                f"{self.name} could not keep what was written ({error.strerror}); free some space "
+                "or check the folder's permissions, then add the content again"
             ) from error
-        if sync_name:
-            sync_folder(path.parent)
+        finally:
+            batch.abandon()
 
     @contextmanager
     def _locked(self, kind: int) -> Iterator[None]:
@@ -276,3 +265,68 @@ class EmbeddedStore(BlockBacked):
             yield
         finally:
             os.close(handle)
+
+
+class _Batch:
+    """Writes files whole or not at all, several at a time.
+
+    A flush to disk takes as long for many small files, written just before, as for one: so their
+    bytes are written first, then flushed one after the other, and only then do they get their names.
+    """
+
+    def __init__(self, tmp: Path, path_of: Callable[[Cid], Path]) -> None:
+        self._tmp = tmp
+        self._path_of = path_of
+        self._waiting: dict[Path, tuple[BinaryIO, Path]] = {}
+        self._touched: set[Path] = set()
+
+    def write(self, block: Block) -> None:
+        """Write a block unless a whole one is there.
+
+        A damaged one is replaced: whoever has the right bytes repairs the store by adding them.
+        """
+        path = self._path_of(block.cid)
+        if path in self._waiting:
+            return
+        try:
+            whole = path.stat().st_size == len(block.data) and path.read_bytes() == block.data
+        except FileNotFoundError:
+            whole = False
+        if whole:
+            # Another process may have written it just now, and not yet flushed its name.
+            self._touched.add(path.parent)
+        else:
+            self.put(path, block.data)
+
+    def put(self, path: Path, data: bytes) -> None:
+        """Write a file, in the place of one that is there."""
+        scratch = self._tmp / f"{os.getpid()}-{secrets.token_hex(8)}"
+        file = scratch.open("xb")
+        self._waiting[path] = file, scratch
+        file.write(data)
+        file.flush()
+        if len(self._waiting) == _BATCH_FILES:
+            self._name()
+
+    def finish(self) -> None:
+        """Flush and name what is waiting, and flush the names."""
+        self._name()
+        for folder in self._touched:
+            sync_folder(folder)
+
+    def abandon(self) -> None:
+        """Remove what has no name yet."""
+        for file, scratch in self._waiting.values():
+            file.close()
+            scratch.unlink(missing_ok=True)
+        self._waiting.clear()
+
+    def _name(self) -> None:
+        for file, _ in self._waiting.values():
+            os.fsync(file.fileno())
+            file.close()
+        # In the order in which they came: children before their parents.
+        for path, (_, scratch) in list(self._waiting.items()):
+            os.replace(scratch, path)
+            del self._waiting[path]
+            self._touched.add(path.parent)

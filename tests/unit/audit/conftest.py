@@ -109,7 +109,7 @@ def build_world() -> World:
             batch = build_batch(device.packets(start, N_PACKETS), device.device, PERIOD_S)
             ids.append(_anchor(world, member, batch))
             ledger.devices[checksummed(device.device)] = chain.Device(
-                member, chain.PacketFormat.CURRENT, PERIOD_S, START
+                member, chain.PacketFormat.CURRENT, PERIOD_S, START, False
             )
         _play_round(world, round_id, ids)
     _sell(world)

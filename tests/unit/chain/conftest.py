@@ -2,9 +2,10 @@ import logging
 from pathlib import Path
 
 import pytest
+from eth_account import Account
+
 from cairn.chain import LocalSigner, Store
 from cairn.chain.fakes import FakeChain, FakeTally
-from eth_account import Account
 
 
 @pytest.fixture
@@ -37,5 +38,5 @@ def signer() -> LocalSigner:
 
 
 @pytest.fixture(autouse=True)
-def _quiet() -> None:
-    logging.getLogger("cairn").setLevel(logging.ERROR)
+def _quiet(caplog) -> None:
+    caplog.set_level(logging.ERROR, logger="cairn")  # taken back after the test

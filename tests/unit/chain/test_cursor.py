@@ -1,4 +1,5 @@
 import pytest
+
 from cairn.chain import LogCursor, NodeRefused, NodeUnreachable, WrongNetwork
 
 

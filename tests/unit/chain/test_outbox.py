@@ -3,6 +3,7 @@
 from contextlib import contextmanager
 
 import pytest
+
 from cairn.chain import (
     FeePolicy,
     NodeRefused,

@@ -1,6 +1,9 @@
 import json
 
 import pytest
+from eth_account import Account
+from pydantic import ValidationError
+
 from cairn.chain import (
     AbiError,
     AccountError,
@@ -15,8 +18,6 @@ from cairn.chain import (
     open_account,
 )
 from cairn.chain.fakes import FakeChain
-from eth_account import Account
-from pydantic import ValidationError
 
 ADDRESS = "0x" + "ab" * 20
 

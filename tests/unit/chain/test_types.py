@@ -36,9 +36,7 @@ EVENTS = {
     if entry["type"] == "event"
 }
 TYPES = [
-    kind
-    for name in chain.__all__
-    if is_dataclass(kind := getattr(chain, name)) and name in EVENTS
+    kind for name in chain.__all__ if is_dataclass(kind := getattr(chain, name)) and name in EVENTS
 ]
 
 

@@ -4,42 +4,33 @@ import pytest
 
 from cairn.devices import build_batch, simulate_fleet
 
-BOND_WEI = 10**17
+BOND_WEI = 10**18
 START = 1_700_000_000
 NOBODY = "0x" + "00" * 20
-
-
-@pytest.fixture(scope="session")
-def deployer(accounts):
-    return accounts[0]
+BURN = "0x000000000000000000000000000000000000dEaD"
 
 
 @pytest.fixture(scope="session")
 def owner(accounts):
     """Owns the sensor under test."""
-    return accounts[1]
-
-
-@pytest.fixture(scope="session")
-def stranger(accounts):
-    return accounts[2]
+    return accounts[11]
 
 
 @pytest.fixture(scope="session")
 def newcomer(accounts):
     """Somebody who takes a sensor over."""
-    return accounts[3]
+    return accounts[12]
 
 
 @pytest.fixture(scope="session")
 def alliance(accounts):
     """Stands for an alliance's timelock."""
-    return accounts[4]
+    return accounts[13]
 
 
 @pytest.fixture(scope="session")
 def other_alliance(accounts):
-    return accounts[5]
+    return accounts[14]
 
 
 @pytest.fixture(scope="session")
@@ -78,20 +69,20 @@ def now(chain):
     return chain.blocks.head.timestamp
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def ioid(project, deployer):
-    return project.IoIDDouble.deploy(sender=deployer)
+    return deployer.deploy(project.IoIDDouble)
 
 
 @pytest.fixture
-def registry(project, deployer, ioid, now):
-    return project.DeviceRegistry.deploy(BOND_WEI, ioid, ioid, sender=deployer)
+def registry(system, now):
+    return system.device_registry
 
 
 @pytest.fixture
-def caller(project, deployer):
-    """A contract where an account is expected."""
-    return project.Caller.deploy(sender=deployer)
+def registry_with_ioid(project, deployer, ioid, now):
+    """A registry on a chain that has ioID."""
+    return deployer.deploy(project.DeviceRegistry, BOND_WEI, ioid, ioid)
 
 
 def raw_address(account) -> bytes:
@@ -115,6 +106,12 @@ def registered(registry, sensor, owner, consent):
     """The registry with the sensor in it."""
     registry.register(sensor.address, 1, 300, *consent(owner), sender=owner)
     return registry
+
+
+@pytest.fixture
+def registered_with_ioid(registry_with_ioid, sensor, owner, consent):
+    registry_with_ioid.register(sensor.address, 1, 300, *consent(owner), sender=owner)
+    return registry_with_ioid
 
 
 @pytest.fixture

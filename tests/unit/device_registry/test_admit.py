@@ -1,6 +1,7 @@
 """admit and expel: an alliance speaks for itself."""
 
 import ape
+
 from tests.unit.device_registry.conftest import BOND_WEI, anchor_args
 
 

@@ -2,6 +2,7 @@
 
 import ape
 import pytest
+
 from tests.unit.device_registry.conftest import BOND_WEI, anchor_args
 
 
@@ -75,9 +76,7 @@ def test_anchor_batch__other_than_the_bond__reverts(admitted, alliance, owner, b
         ({"count": 21}, "anchor: more than one a period"),
     ],
 )
-def test_anchor_batch__bad_argument__says_which(
-    admitted, alliance, owner, batch, changes, reason
-):
+def test_anchor_batch__bad_argument__says_which(admitted, alliance, owner, batch, changes, reason):
     arguments = anchor_args(alliance, batch, **changes)
     with ape.reverts(reason):
         admitted.anchor_batch(*arguments, sender=owner, value=BOND_WEI)
@@ -102,8 +101,12 @@ def test_anchor_batch__same_window_other_root__reverts(anchored, alliance, owner
 
 def test_anchor_batch__window_begins_at_the_last_end__reverts(anchored, alliance, owner, batch):
     arguments = anchor_args(
-        alliance, batch, root=b"\x07" * 32, first_timestamp=batch.last,
-        last_timestamp=batch.last, count=1,
+        alliance,
+        batch,
+        root=b"\x07" * 32,
+        first_timestamp=batch.last,
+        last_timestamp=batch.last,
+        count=1,
     )
     with ape.reverts("anchor: window overlaps an earlier one"):
         anchored.anchor_batch(*arguments, sender=owner, value=BOND_WEI)

@@ -2,6 +2,7 @@
 
 import ape
 
+from cairn.devices._simulator import _signed
 from cairn.domain.packets import encode_packet
 
 
@@ -22,14 +23,6 @@ def test_read_packet__revoked_sensor__still_says_who_signed(registered, sensor, 
     assert registered.read_packet(packets[0])[0].lower() == sensor.address
 
 
-def test_read_packet__each_byte_flipped__is_noticed(registered, packets):
-    for place in range(len(packets[0])):
-        flipped = bytearray(packets[0])
-        flipped[place] ^= 1
-        with ape.reverts():
-            registered.read_packet(bytes(flipped))
-
-
 def test_read_packet__garbage__reverts(registered):
     for garbage in (b"", b"\x00", b"{}", b"\xff" * 512):
         with ape.reverts("packet: malformed"):
@@ -37,8 +30,6 @@ def test_read_packet__garbage__reverts(registered):
 
 
 def test_read_packet__signed_garbage__reverts(registered, sensor):
-    from cairn.devices._simulator import _signed
-
     raw = _signed(sensor._key, b"\xff\xff\xff", 1_700_000_000)
     with ape.reverts("packet: malformed readings"):
         registered.read_packet(raw)
@@ -78,14 +69,3 @@ def test_verify_reading__wrong_place__reverts(anchored, batch):
         anchored.verify_reading(batch.batch_id, 20, opening.packet, list(opening.proof))
     with ape.reverts("batch: there is none of this id"):
         anchored.verify_reading(99, 7, opening.packet, list(opening.proof))
-
-
-def test_verify_reading__each_byte_of_the_proof_flipped__is_noticed(anchored, batch):
-    opening = batch.opening(7)
-    for sibling in range(len(opening.proof)):
-        for place in range(0, 32):
-            changed = bytearray(opening.proof[sibling])
-            changed[place] ^= 1
-            proof = [*opening.proof[:sibling], bytes(changed), *opening.proof[sibling + 1 :]]
-            with ape.reverts("reading: not in the batch"):
-                anchored.verify_reading(batch.batch_id, 7, opening.packet, proof)

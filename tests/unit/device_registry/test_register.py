@@ -2,7 +2,8 @@
 
 import ape
 import pytest
-from tests.unit.device_registry.conftest import NOBODY, raw_address
+
+from tests.unit.device_registry.conftest import NOBODY
 
 
 def test_register__stranger_with_anothers_consent__reverts(
@@ -92,48 +93,39 @@ def test_register__empty_device__reverts(registry, owner, consent):
         registry.register(NOBODY, 1, 300, 1_700_000_000, bytes(32), bytes(32), sender=owner)
 
 
-def test_register__each_byte_of_the_consent_flipped__reverts(registry, sensor, owner, consent):
-    confirmed_at, r, s = consent(owner)
-    for place in range(64):
-        flipped = bytearray(r + s)
-        flipped[place] ^= 1
-        with ape.reverts("consent: not signed by the device"):
-            registry.register.call(
-                sensor.address, 1, 300, confirmed_at, flipped[:32], flipped[32:], sender=owner
-            )
-
-
-def test_register_by_ioid__stranger__reverts(registry, ioid, sensor, owner, stranger):
+def test_register_by_ioid__stranger__reverts(registry_with_ioid, ioid, sensor, owner, stranger):
     ioid.set_owner(sensor.address, owner, sender=owner)
     with ape.reverts("register: caller lacks its ioID"):
-        registry.register_by_ioid(sensor.address, 1, 300, sender=stranger)
+        registry_with_ioid.register_by_ioid(sensor.address, 1, 300, sender=stranger)
 
 
-def test_register_by_ioid__contract__reverts(registry, ioid, sensor, owner, caller):
+def test_register_by_ioid__contract__reverts(registry_with_ioid, ioid, sensor, owner, caller):
     ioid.set_owner(sensor.address, owner, sender=owner)
-    data = registry.register_by_ioid.encode_input(sensor.address, 1, 300)
+    data = registry_with_ioid.register_by_ioid.encode_input(sensor.address, 1, 300)
     with ape.reverts("register: caller lacks its ioID"):
-        caller.forward(registry, data, sender=owner)
+        caller.forward(registry_with_ioid, data, sender=owner)
 
 
-def test_register_by_ioid__unknown_to_ioid__reverts(registry, sensor, owner):
+def test_register_by_ioid__unknown_to_ioid__reverts(registry_with_ioid, sensor, owner):
     with ape.reverts("register: caller lacks its ioID"):
-        registry.register_by_ioid(sensor.address, 1, 300, sender=owner)
+        registry_with_ioid.register_by_ioid(sensor.address, 1, 300, sender=owner)
 
 
-def test_register_by_ioid__its_owner__records_it(registry, ioid, sensor, owner, consent, chain):
+def test_register_by_ioid__its_owner__records_it(
+    registry_with_ioid, ioid, sensor, owner, consent, chain
+):
     ioid.set_owner(sensor.address, owner, sender=owner)
-    registry.register_by_ioid(sensor.address, 1, 300, sender=owner)
-    record = registry.device(sensor.address)
+    registry_with_ioid.register_by_ioid(sensor.address, 1, 300, sender=owner)
+    record = registry_with_ioid.device(sensor.address)
     assert record.owner == owner
     # Consents from before are spent.
     assert record.confirmed_at == chain.blocks.head.timestamp
 
 
-def test_register_by_ioid__chain_without_ioid__reverts(project, sensor, owner, deployer):
-    bare = project.DeviceRegistry.deploy(1, NOBODY, NOBODY, sender=deployer)
+def test_register_by_ioid__chain_without_ioid__reverts(registry, sensor, owner):
+    assert registry.ioid_contracts() == (NOBODY, NOBODY)
     with ape.reverts("register: caller lacks its ioID"):
-        bare.register_by_ioid(sensor.address, 1, 300, sender=owner)
+        registry.register_by_ioid(sensor.address, 1, 300, sender=owner)
 
 
 def test_init__no_bond_or_half_of_ioid__reverts(project, deployer, ioid):
@@ -141,7 +133,3 @@ def test_init__no_bond_or_half_of_ioid__reverts(project, deployer, ioid):
         project.DeviceRegistry.deploy(0, NOBODY, NOBODY, sender=deployer)
     with ape.reverts("init: half of ioID"):
         project.DeviceRegistry.deploy(1, ioid, NOBODY, sender=deployer)
-
-
-def test_raw_address__account__is_its_bytes(owner):
-    assert raw_address(owner).hex() == str(owner.address)[2:].lower()

@@ -1,6 +1,7 @@
 """offer, accept and revoke: a sensor changes hands, or is put out of use."""
 
 import ape
+
 from tests.unit.device_registry.conftest import BOND_WEI, NOBODY, anchor_args
 
 
@@ -67,19 +68,19 @@ def test_accept__offered_and_consented__moves_the_sensor(
 
 
 def test_accept__by_ioid_ownership__moves_the_sensor(
-    registered, ioid, sensor, owner, newcomer, consent
+    registered_with_ioid, ioid, sensor, owner, newcomer, consent
 ):
     ioid.set_owner(sensor.address, newcomer, sender=owner)
-    registered.accept(sensor.address, *consent(newcomer, 10), sender=newcomer)
-    assert registered.device(sensor.address).owner == newcomer
+    registered_with_ioid.accept(sensor.address, *consent(newcomer, 10), sender=newcomer)
+    assert registered_with_ioid.device(sensor.address).owner == newcomer
 
 
 def test_accept__by_ioid_without_consent__reverts(
-    registered, ioid, sensor, owner, newcomer, consent
+    registered_with_ioid, ioid, sensor, owner, newcomer, consent
 ):
     ioid.set_owner(sensor.address, newcomer, sender=owner)
     with ape.reverts("consent: not signed by the device"):
-        registered.accept(sensor.address, *consent(owner, 10), sender=newcomer)
+        registered_with_ioid.accept(sensor.address, *consent(owner, 10), sender=newcomer)
 
 
 def test_accept__moved__old_owner_anchors_nothing(
@@ -103,9 +104,7 @@ def test_revoke__contract__reverts(registered, sensor, owner, caller):
         caller.forward(registered, data, sender=owner)
 
 
-def test_revoke__owner__is_for_good(
-    admitted, sensor, alliance, owner, newcomer, consent, batch
-):
+def test_revoke__owner__is_for_good(admitted, sensor, alliance, owner, newcomer, consent, batch):
     admitted.offer(sensor.address, newcomer, sender=owner)
     receipt = admitted.revoke(sensor.address, sender=owner)
     assert len(list(receipt.decode_logs(admitted.DeviceRevoked))) == 1
@@ -120,9 +119,9 @@ def test_revoke__owner__is_for_good(
 
 
 def test_accept__revoked_device_by_ioid__reverts(
-    registered, ioid, sensor, owner, newcomer, consent
+    registered_with_ioid, ioid, sensor, owner, newcomer, consent
 ):
-    registered.revoke(sensor.address, sender=owner)
+    registered_with_ioid.revoke(sensor.address, sender=owner)
     ioid.set_owner(sensor.address, newcomer, sender=owner)
     with ape.reverts("accept: device is revoked"):
-        registered.accept(sensor.address, *consent(newcomer, 10), sender=newcomer)
+        registered_with_ioid.accept(sensor.address, *consent(newcomer, 10), sender=newcomer)

@@ -25,13 +25,9 @@ def test_construction__of_other_contracts__reverts(deployer, project, alliance, 
     )
     settings = (3_600, 86_400, 0, 20, 0)
     with ape.reverts("governor: token of another timelock"):
-        deployer.deploy(
-            project.Governor, "x", other.share_token, alliance.timelock, *settings
-        )
+        deployer.deploy(project.Governor, "x", other.share_token, alliance.timelock, *settings)
     with ape.reverts("governor: timelock of another"):
-        deployer.deploy(
-            project.Governor, "x", alliance.share_token, alliance.timelock, *settings
-        )
+        deployer.deploy(project.Governor, "x", alliance.share_token, alliance.timelock, *settings)
 
 
 @pytest.mark.parametrize(

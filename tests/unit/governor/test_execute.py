@@ -32,7 +32,8 @@ def test_queue__succeeded__is_scheduled_once(governor, lock, payment, enqueue, s
     assert governor.proposalEta(payment.id) == eta
     assert governor.state(payment.id) == QUEUED
     salt = bytes(
-        a ^ b for a, b in zip(
+        a ^ b
+        for a, b in zip(
             bytes.fromhex(governor.address[2:]) + bytes(12), payment.key[3], strict=True
         )
     )

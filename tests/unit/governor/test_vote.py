@@ -185,9 +185,7 @@ def test_cast_vote__quorum_reached_in_time__extends_nothing(
     assert governor.proposalDeadline(payment.id) == deadline
 
 
-def test_cast_vote__late_against__extends_nothing(
-    governor, propose, payment, founders, pass_time
-):
+def test_cast_vote__late_against__extends_nothing(governor, propose, payment, founders, pass_time):
     propose(payment)
     deadline = governor.proposalDeadline(payment.id)
     pass_time(deadline - governor.clock() - 100)

@@ -29,8 +29,8 @@ def start(world: World):
 
 
 @pytest.fixture(autouse=True)
-def _quiet() -> None:
-    logging.getLogger("cairn").setLevel(logging.CRITICAL)
+def _quiet(caplog) -> None:
+    caplog.set_level(logging.CRITICAL, logger="cairn")  # taken back after the test
 
 
 @pytest.fixture(autouse=True)

@@ -4,8 +4,8 @@ from cairn.domain.programs import FeatureRule, Program, linear_program
 
 
 @pytest.fixture
-def program_store(project, accounts):
-    return accounts[0].deploy(project.ProgramStore, [])
+def program_store(system):
+    return system.program_store
 
 
 @pytest.fixture

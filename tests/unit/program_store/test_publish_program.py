@@ -42,8 +42,8 @@ def test_publish_program__again_by_another__changes_nothing(
         (7, 9, "store: wrong feature words"),
         (9, 2, "store: wrong output count"),
         (11, 15, "store: wrong header length"),
-        (13, 1, "store: reserved bits set"),
-        (31, 1, "store: reserved bits set"),
+        (13, 1, "store: linear has chunks or more"),
+        (31, 1, "store: linear has chunks or more"),
     ],
 )
 def test_publish_program__malformed_header__refused_as_python_refuses(

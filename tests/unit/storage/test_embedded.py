@@ -189,6 +189,16 @@ def test_collect__after_a_crash__clears_half_written_files(store: EmbeddedStore)
     assert not litter.exists()
 
 
+def test_add__more_blocks_than_a_batch__is_whole_and_repeats_are_written_once(
+    store: EmbeddedStore,
+) -> None:
+    content = bytes(70 * 262_144) + random.Random(8).randbytes(70 * 262_144)
+    cid = store.add(content)
+    assert store.fetch(cid) == content
+    assert store.collect().kept_blocks == 1 + 70 + 1
+    assert list(store._tmp.iterdir()) == []
+
+
 def test_add__disk_full__says_so_and_pins_nothing(
     store: EmbeddedStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -238,7 +248,9 @@ def test_add__process_killed_half_way__leaves_no_pin_and_no_lock(tmp_path: Path)
     assert writer.returncode == -9
     store = EmbeddedStore(tmp_path / "store", lock_timeout_s=1)
     assert list(store.pins()) == []
-    assert store.collect().removed_blocks == 3
+    assert len(list(store._tmp.iterdir())) == 2
+    assert store.collect().removed_blocks == 2
+    assert list(store._tmp.iterdir()) == []
     assert store.add(THREE_CHUNKS) == cid_of(THREE_CHUNKS)
 
 

@@ -8,7 +8,6 @@ import signal
 import sys
 from pathlib import Path
 
-from cairn.domain.cid import Block
 from cairn.storage import EmbeddedStore
 
 
@@ -21,16 +20,16 @@ def add_many(store: EmbeddedStore, seed: int) -> None:
 
 
 def die_while_adding(store: EmbeddedStore, size: int) -> None:
-    """Be killed before the fourth block is written."""
-    left = iter(range(3))
-    write = store._write_block
+    """Be killed when the second block has its name and the third does not."""
+    left = iter(range(2))
+    replace = os.replace
 
-    def dying(block: Block) -> Path:
+    def dying(scratch: Path, path: Path) -> None:
         if next(left, None) is None:
             os.kill(os.getpid(), signal.SIGKILL)
-        return write(block)
+        replace(scratch, path)
 
-    store._write_block = dying  # type: ignore[method-assign]
+    os.replace = dying  # type: ignore[assignment]
     store.add(random.Random(7).randbytes(size))
 
 

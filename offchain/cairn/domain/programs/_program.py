@@ -319,7 +319,7 @@ def _check_ensemble(program: Program, at: int, n_chunks: int) -> tuple[int, int]
         raise ProgramError(f"the trees take {word >> 240} features; {n_features} come in")
     if not 1 <= n_scores <= MAX_CLASSES:
         raise ProgramError(f"{n_scores} scores: trees have 1 to {MAX_CLASSES}")
-    if (word >> 208 & 0xFF) > 1 or word & (1 << 128) - 1:
+    if (word >> 208 & 0xFF) > 1 or word & (1 << 136) - 1:
         raise ProgramError("reserved bits are set: a newer Cairn may read this program")
     if n_chunks == 0:
         raise ProgramError("a trees program has at least one chunk")

@@ -23,9 +23,9 @@ from cairn.domain.programs._trees import (
     LEAF,
     LEAF_ZERO,
     MAX_CLASSES,
+    MAX_DEEPER,
     MAX_LEAF,
     MAX_TREE_FEATURES,
-    MAX_VISITS,
     THRESHOLD_BITS,
     Ensemble,
     ensemble_words,
@@ -87,7 +87,7 @@ def trees_program(
     kernels = NARROW_KERNELS if narrow else WIDE_KERNELS
     chunks: list[Chunk] = []
     classes: list[int] = []
-    visits = 0
+    deeper = 0
     for place in range(1 if vectors else n_scores):
         members = [(i, tree) for i, tree in enumerate(trees) if vectors or tree.place == place]
         while members:
@@ -105,11 +105,11 @@ def trees_program(
             words += [0] * (kernel.n_words - len(words))
             chunks.append(Chunk(kernel.number, tuple(words)))
             classes.append(place)
-            visits = max(visits, gathered.visits)
+            deeper = max(deeper, gathered.depth - 2)
     if not chunks:
         raise ProgramError("there are no trees: fit at least one")
-    if visits > MAX_VISITS:
-        raise ProgramError(f"a chunk takes {visits} visits: at most {MAX_VISITS}")
+    if deeper > MAX_DEEPER:
+        raise ProgramError(f"a tree has {3 * (deeper + 2)} levels: limit max_depth")
     reach = [
         sum(_largest(tree) for tree in trees if vectors or tree.place == k) for k in range(n_scores)
     ]
@@ -124,7 +124,7 @@ def trees_program(
         shift=output_shift,
         vectors=vectors,
         multiplier=multiplier,
-        visits=visits,
+        deeper=deeper,
         biases=tuple(biases),
         classes=tuple(classes),
     )
@@ -153,8 +153,9 @@ def trees_program(
 
 def _largest(tree: Tree) -> int:
     largest = 0
-    for left, value in zip(tree.left, tree.values, strict=True):
+    for place, left in enumerate(tree.left):
         if left < 0:
+            value = tree.values[place]
             numbers = (value,) if isinstance(value, int) else value
             largest = max(largest, *(abs(number) for number in numbers))
     return largest
@@ -171,7 +172,7 @@ class _Gathering:
         # Exits hold negative numbers, -1 - i for the inner page i, until the roots are counted.
         self.inner: list[list[int]] = []
         self.leaf_pages: dict[Page, int] = {}
-        self.visits = 0
+        self.depth = 0  # pages that the deepest walk visits
 
     @property
     def n_trees(self) -> int:
@@ -187,7 +188,7 @@ class _Gathering:
             self.leaf_pages = kept[1]
             return False
         self.roots.append(root)
-        self.visits += depth
+        self.depth = max(self.depth, depth)
         return True
 
     def pages(self) -> list[Page]:

@@ -9,7 +9,7 @@ from cairn.domain.programs._format import LANES, MASK256, WORD, to_signed
 
 MAX_TREE_FEATURES = 128
 MAX_CLASSES = 16
-MAX_VISITS = 65_535
+MAX_DEEPER = 255
 THRESHOLD_BITS = 23
 """An input that a tree asks for is from 0 to 2**23 - 1, and so is a threshold."""
 
@@ -28,8 +28,8 @@ class Ensemble:
     vectors: bool
     """Whether leaves are words with a lane for each score, or values of the chunk's one score."""
     multiplier: int
-    visits: int
-    """At most so many pages of a chunk are visited."""
+    deeper: int
+    """Pages that a walk may visit past its second one; then its exit is taken for a leaf."""
     biases: tuple[int, ...] = ()
     classes: tuple[int, ...] = ()
     """Of each chunk: the score that its trees add to."""
@@ -47,7 +47,7 @@ def ensemble_words(ensemble: Ensemble) -> list[int]:
         | ensemble.shift << 216
         | int(ensemble.vectors) << 208
         | ensemble.multiplier << 144
-        | ensemble.visits << 128
+        | ensemble.deeper << 136
     )
     table = bytes(ensemble.classes)
     table += bytes(-len(table) % WORD)
@@ -71,7 +71,7 @@ def read_ensemble(words: Sequence[int], n_chunks: int) -> Ensemble:
         shift=word >> 216 & 0xFF,
         vectors=word >> 208 & 0xFF != 0,
         multiplier=word >> 144 & 2**64 - 1,
-        visits=word >> 128 & 0xFFFF,
+        deeper=word >> 136 & 0xFF,
         biases=tuple(to_signed(bias) for bias in words[1 : 1 + n_scores]),
         classes=tuple(table[:n_chunks]),
     )
@@ -89,10 +89,10 @@ def run_trees(
     sums = [0, 0]
     for chunk, place in zip(chunks, ensemble.classes, strict=True):
         n_pages = len(chunk.words) // 2
-        exits = _leaves(chunk.words, n_pages, keys, ensemble.visits)
+        exits = _leaves(chunk.words, n_pages, keys, ensemble.deeper)
         if ensemble.vectors:
             for leaf in exits:
-                at = 2 * ((leaf - LEAF) % n_pages)
+                at = 2 * ((leaf - LEAF) % 2**256 % n_pages)
                 sums[0] += chunk.words[at]
                 sums[1] += chunk.words[at + 1]
         else:
@@ -129,23 +129,21 @@ def _wide_keys(inputs: Sequence[int]) -> list[int]:
     return keys + keys
 
 
-def _leaves(words: Sequence[int], n_pages: int, keys: Sequence[int], visits: int) -> list[int]:
-    """The exits of 32 bits that are leaves, one for each tree until the visits are used up."""
-    n_trees = words[0] & 0xFFFF
+def _leaves(words: Sequence[int], n_pages: int, keys: Sequence[int], deeper: int) -> list[int]:
+    """The exits of 32 bits at which the walks end, one for each tree."""
     leaves: list[int] = []
-    at = 1
-    for _ in range(visits):
-        page = 2 * (at % n_pages)
-        node = words[page]
-        first = keys[node >> 248] > node
-        node = node << 32 + 96 * first & MASK256
-        second = keys[node >> 248] > node
-        node = node << 32 + 32 * second & MASK256
-        third = keys[node >> 248] > node
-        at = words[page + 1] >> 32 * (7 - (4 * first + 2 * second + third)) & 0xFFFFFFFF
-        if at >= LEAF:
-            leaves.append(at)
-            if len(leaves) + 1 > n_trees:
+    for tree in range(1, 1 + words[0] % n_pages):
+        at = tree
+        for _ in range(2 + deeper):
+            page = 2 * (at % n_pages)
+            node = words[page]
+            first = keys[node >> 248] > node
+            node = node << 32 + 96 * first & MASK256
+            second = keys[node >> 248] > node
+            node = node << 32 + 32 * second & MASK256
+            third = keys[node >> 248] > node
+            at = words[page + 1] >> 32 * (7 - (4 * first + 2 * second + third)) & 0xFFFFFFFF
+            if at >= LEAF:
                 break
-            at = len(leaves) + 1
+        leaves.append(at)
     return leaves
