@@ -2,18 +2,21 @@
 """
 @title FlashVoter: votes with borrowed shares
 @license Apache-2.0
-@notice For tests only. In one transaction it takes a lender's shares, delegates them to itself, makes a call, and
-        gives them back.
+@notice For tests only. In one transaction it takes a lender's shares, delegates them to itself,
+        makes a call, and gives them back.
 """
 
 from ethereum.ercs import IERC20
+
 
 interface Votes:
     def delegate(delegatee: address): nonpayable
 
 
 @external
-def run(token: address, lender: address, amount: uint256, target: address, data: Bytes[4096]) -> (bool, Bytes[128]):
+def run(
+    token: address, lender: address, amount: uint256, target: address, data: Bytes[4096]
+) -> (bool, Bytes[128]):
     """
     @return (whether the call went through, what it returned)
     """

@@ -3,9 +3,10 @@
 @title Checkpoints: what a number was at any past second
 @license Apache-2.0
 @notice For each account one number below 2**94 and its whole history, searchable by timestamp.
-@dev The newest checkpoint lies in a word of its own together with the count of the older ones, so that reading
-     it, or anything since, costs one storage read. Older ones lie two to a word: every second change of a number
-     pays for a fresh word only. CHECK-1: timestamps of an account's checkpoints strictly increase.
+@dev The newest checkpoint lies in a word of its own together with the count of the older ones, so
+     that reading it, or anything since, costs one storage read. Older ones lie two to a word: every
+     second change of a number pays for a fresh word only. CHECK-1: timestamps of an account's
+     checkpoints strictly increase.
 """
 
 # A checkpoint is time << 94 | value. 34 bits of seconds end in the year 2514.
@@ -49,13 +50,14 @@ def _latest(account: address) -> uint256:
 @internal
 def _at(account: address, timepoint: uint256) -> uint256:
     """
-    @notice The number at the end of second `timepoint`, which must have passed; 0 before the first checkpoint.
-    @dev Looks back from the newest in doubling steps, then bisects: cheap for the recent past, logarithmic for all.
+    @notice The number at the end of second `timepoint`, which must have passed; 0 before the first
+            checkpoint.
+    @dev Looks back from the newest in doubling steps, then bisects: cheap for the recent past,
+         logarithmic for all.
     """
     head: uint256 = self._heads[account]
     if ((head & _ENTRY_MASK) >> VALUE_BITS) <= timepoint:
         return head & MAX_VALUE
-
     # Checkpoints from `high` on are later than the timepoint, those below `low` are not.
     low: uint256 = 0
     high: uint256 = head >> ENTRY_BITS
@@ -77,7 +79,6 @@ def _at(account: address, timepoint: uint256) -> uint256:
             low = unsafe_add(middle, 1)
         else:
             high = middle
-
     return 0 if low == 0 else self._entry(account, unsafe_sub(low, 1)) & MAX_VALUE
 
 
@@ -97,9 +98,7 @@ def _checkpoint(account: address, position: uint256) -> (uint256, uint256):
     head: uint256 = self._heads[account]
     count: uint256 = head >> ENTRY_BITS
     assert head != 0 and position <= count, "checkpoints: no such position"
-    entry: uint256 = (
-        head & _ENTRY_MASK if position == count else self._entry(account, position)
-    )
+    entry: uint256 = (head & _ENTRY_MASK if position == count else self._entry(account, position))
     return entry >> VALUE_BITS, entry & MAX_VALUE
 
 

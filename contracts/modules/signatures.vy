@@ -2,9 +2,10 @@
 """
 @title Signatures: EIP-712 digests and who signed them
 @license Apache-2.0
-@notice The signing domain of a contract, a nonce for each signer, and the check of a signature by a key (65 bytes,
-        low s) or by a contract (ERC-1271).
-@dev SIG-1: a nonce is used once. SIG-2: of a signature's two forms only the one with the low s is taken.
+@notice The signing domain of a contract, a nonce for each signer, and the check of a signature by a
+        key (65 bytes, low s) or by a contract (ERC-1271).
+@dev SIG-1: a nonce is used once. SIG-2: of a signature's two forms only the one with the low s is
+     taken.
 """
 
 # Room for a wallet of a dozen owners.
@@ -39,9 +40,7 @@ def eip712Domain() -> (
     """
     @notice ERC-5267: the fields of the signing domain.
     """
-    return (
-        0x0f, _NAME, _VERSION, chain.id, self, empty(bytes32), empty(DynArray[uint256, 1])
-    )
+    return (0x0f, _NAME, _VERSION, chain.id, self, empty(bytes32), empty(DynArray[uint256, 1]))
 
 
 @internal
@@ -54,9 +53,7 @@ def _use_nonce(signer: address) -> uint256:
 @view
 @internal
 def _domain_separator() -> bytes32:
-    return keccak256(
-        abi_encode(_DOMAIN_TYPEHASH, _NAME_HASH, keccak256(_VERSION), chain.id, self)
-    )
+    return keccak256(abi_encode(_DOMAIN_TYPEHASH, _NAME_HASH, keccak256(_VERSION), chain.id, self))
 
 
 @view
@@ -89,8 +86,10 @@ def _is_signed(signer: address, digest: bytes32, signature: Bytes[MAX_SIGNATURE]
             is_static_call=True,
             revert_on_failure=False,
         )
-        return success and len(answer) == 32 and convert(answer, bytes32) == convert(
-            0x1626ba7e, bytes32
+        return (
+            success
+            and len(answer) == 32
+            and convert(answer, bytes32) == convert(0x1626ba7e, bytes32)
         )
 
     if len(signature) != 65:

@@ -1,22 +1,14 @@
-"""A thief borrows most shares for one transaction, to propose or to decide a vote, and gives them back.
+"""A thief borrows most shares for one transaction, to propose or to decide a vote, and gives them
+back.
 
-Votes are read at a second that has passed: what is borrowed now weighs nothing, there and then or later.
+Votes are read at a second that has passed: what is borrowed now weighs nothing, there and then or
+later.
 """
 
 import ape
 import pytest
 
-from tests.unit.governor.conftest import (
-    FOR,
-    SHARE,
-    Actions,
-    governor,  # noqa: F401
-    lock,  # noqa: F401
-    payment,  # noqa: F401
-    propose,  # noqa: F401
-    system,  # noqa: F401
-    token,  # noqa: F401
-)
+from tests.unit.governor.conftest import FOR, SHARE, Actions
 
 
 @pytest.fixture
@@ -49,9 +41,7 @@ def test_vote__with_borrowed_shares__weighs_nothing(
 def test_propose__with_borrowed_shares__is_refused(thief, token, governor, founders, stranger):
     plunder = Actions([stranger.address], [1], [b""], "Plunder")
     data = governor.propose.encode_input(*plunder.args)
-    success, _ = borrow_and_call(
-        thief, token, founders[0], governor, data, stranger
-    ).return_value
+    success, _ = borrow_and_call(thief, token, founders[0], governor, data, stranger).return_value
     assert not success
     with ape.reverts("governor: unknown proposal"):
         governor.state(plunder.id)

@@ -1,4 +1,6 @@
-"""ShareToken against a model in exact fractions: whatever holders, minters and payers do, in any order."""
+"""ShareToken against a model in exact fractions: whatever holders, minters and payers do, in any
+order.
+"""
 
 from __future__ import annotations
 
@@ -120,9 +122,7 @@ class Shares(RuleBasedStateMachine):
     @rule(i=holder_indexes, amount=parts, by_rounds=st.booleans())
     def mint(self, i, amount, by_rounds):
         amount = min(amount, self.token.cap() - self.supply)
-        self.token.mint(
-            self.holders[i], amount, sender=self.rounds if by_rounds else self.timelock
-        )
+        self.token.mint(self.holders[i], amount, sender=self.rounds if by_rounds else self.timelock)
         self.balances[self.holders[i]] += amount
         self.note()
 
@@ -140,7 +140,8 @@ class Shares(RuleBasedStateMachine):
             total = self.left + new
             expected = (self.left * left_s + Fraction(new * PERIOD_S)) / total
             self.ends_at = self.token.streaming()[1]
-            # REV-3: within a second of the exact average; never sooner than before, nor later than a full period.
+            # REV-3: within a second of the exact average; no sooner than before, nor later than
+            # a full period from now.
             assert expected - 1 <= self.ends_at - self.now <= expected
             assert left_s <= self.ends_at - self.now <= PERIOD_S
             self.left = total

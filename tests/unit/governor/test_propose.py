@@ -132,9 +132,7 @@ def test_propose__malformed_suffix__means_nobody(propose, stranger, suffix):
 
 def test_cancel__stranger__reverts(governor, propose, payment, refused_to_outsiders, founders):
     propose(payment, wait=False)
-    refused_to_outsiders(
-        governor.cancel, *payment.key, reason="cancel: caller is not the proposer"
-    )
+    refused_to_outsiders(governor.cancel, *payment.key, reason="cancel: caller is not the proposer")
     with ape.reverts("cancel: caller is not the proposer"):
         governor.cancel(*payment.key, sender=founders[1])
 

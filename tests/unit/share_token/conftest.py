@@ -20,7 +20,7 @@ def delegate(token, delegatee, sender):
 
 @pytest.fixture(scope="session")
 def system(caller):
-    """The shared contract that a share token names; a contract stands in for the training rounds."""
+    """The shared contract that a share token names; a stand-in for the training rounds."""
     return SimpleNamespace(training_rounds=caller)
 
 

@@ -39,9 +39,7 @@ def test_claimable__while_streaming__grows_with_time(token, earn, founders, pass
         assert expected - 1 <= token.claimable(founders[0]) <= expected
 
 
-def test_claim__by_a_stranger__pays_the_holder_only(
-    token, earn, founders, stranger, pass_time
-):
+def test_claim__by_a_stranger__pays_the_holder_only(token, earn, founders, stranger, pass_time):
     earn(INCOME)
     pass_time(PERIOD_S)
     before, stranger_before = founders[0].balance, stranger.balance

@@ -126,9 +126,7 @@ def delegation(token, signer, chain, signed):
     return delegation_
 
 
-def test_delegate_by_sig__signed__delegates_once(
-    token, founders, signer, stranger, delegation
-):
+def test_delegate_by_sig__signed__delegates_once(token, founders, signer, stranger, delegation):
     token.transfer(signer.address, SHARE, sender=founders[0])
     args = delegation(founders[1])
     token.delegateBySig(*args, sender=stranger)

@@ -3,7 +3,9 @@ import ape
 from tests.unit.timelock.conftest import DELAY_S, NONE, Operation
 
 
-def test_execute__stranger__reverts(lock, payment, schedule, stranger, pass_time, refused_to_outsiders):
+def test_execute__stranger__reverts(
+    lock, payment, schedule, stranger, pass_time, refused_to_outsiders
+):
     schedule(payment)
     pass_time(DELAY_S)
     reason = "timelock: caller is not the governor"

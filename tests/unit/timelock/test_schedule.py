@@ -81,9 +81,7 @@ def test_schedule_batch__lists_unlike_in_length__reverts(schedule, stranger):
 
 def test_cancel__stranger__reverts(lock, payment, schedule, refused_to_outsiders):
     schedule(payment)
-    refused_to_outsiders(
-        lock.cancel, payment.id, reason="timelock: caller is not the governor"
-    )
+    refused_to_outsiders(lock.cancel, payment.id, reason="timelock: caller is not the governor")
 
 
 def test_cancel__scheduled__is_forgotten(lock, payment, schedule, governor):
