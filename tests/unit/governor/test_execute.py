@@ -152,6 +152,7 @@ def test_cancel__queued_by_another_proposal__is_never_executed(
     governor, lock, payment, enqueue, carry, founders, stranger
 ):
     enqueue(payment)
+    treasury = lock.balance
     veto = Actions(
         [governor.address], [0], [bytes(governor.cancel.encode_input(*payment.key))], "Veto"
     )
@@ -162,7 +163,7 @@ def test_cancel__queued_by_another_proposal__is_never_executed(
     assert governor.state(payment.id) == CANCELED
     with ape.reverts("execute: proposal is not queued"):
         governor.execute(*payment.key, sender=stranger)
-    assert lock.balance == 5
+    assert lock.balance == treasury
 
 
 def test_cancel__executed__reverts(governor, payment, carry, timelock):
