@@ -1,9 +1,11 @@
-"""Deploying contracts whose constructors name each other, so that it can be stopped at any point and resumed.
+"""Deploying contracts whose constructors name each other, so that it can be stopped at any point
+and resumed.
 
-The address of a contract follows from its deployer and the deployer's nonce. Contracts that name each other
-form a group: their addresses are worked out before the first is sent, and the group's first nonce is written
-down. Whoever resumes finds on chain what was sent, and goes on; if the nonce was used for something else in
-between, the group is deployed anew, since contracts that name addresses which never came are of no use.
+The address of a contract follows from its deployer and the deployer's nonce. Contracts that name
+each other form a group: their addresses are worked out before the first is sent, and the group's
+first nonce is written down. Whoever resumes finds on chain what was sent, and goes on; if the nonce
+was used for something else in between, the group is deployed anew, since contracts that name
+addresses which never came are of no use.
 """
 
 from __future__ import annotations
@@ -33,7 +35,9 @@ class DeploymentError(Exception):
 
 @dataclass(frozen=True)
 class Step:
-    """One contract to deploy. `args` is called with the addresses known by then, the own group's included."""
+    """One contract to deploy. `args` is called with the addresses known by then, the own group's
+    included.
+    """
 
     name: str
     args: Callable[[Addresses], tuple[Any, ...]] = lambda _: ()
@@ -52,7 +56,9 @@ Group = tuple[Step, ...]
 
 
 class Journal:
-    """What is deployed, as JSON; on disk if it has a path. Every change is written before the next step."""
+    """What is deployed, as JSON; on disk if it has a path. Every change is written before the next
+    step.
+    """
 
     def __init__(self, path: Path | None, network: str, chain_id: int) -> None:
         self._path = path
@@ -87,7 +93,8 @@ class Journal:
     def discard(self) -> None:
         """Forget everything: the local chain that it was about is gone."""
         self.record["contracts"], self.record["alliances"] = {}, {}
-        self.record.pop("pending", None)
+        for key in ("pending", "commit", "deployer"):
+            self.record.pop(key, None)
 
 
 def commit() -> str:
@@ -133,7 +140,9 @@ def deploy_group(
         if deployer.nonce <= first_nonce + index:
             _send(step, deployer, step.args({**known, **predicted}), address)
         if not chain.provider.get_code(address):
-            raise DeploymentError(f"{step.name} is not at {address} after its deployment: try again")
+            raise DeploymentError(
+                f"{step.name} is not at {address} after its deployment: try again"
+            )
         section[step.name] = {
             "address": address,
             "block": chain.provider.get_block("latest").number,
@@ -165,16 +174,23 @@ def _first_nonce(
     alliance: str | None,
     say: Callable[[str], None],
 ) -> int:
-    """The nonce of the group's first contract: of the interrupted attempt, if that can be gone on with."""
+    """The nonce of the group's first contract: of the interrupted attempt, if that can be gone on
+    with.
+    """
     section = journal.section(alliance)
     names = [step.name for step in group]
     pending = journal.record.get("pending")
     nonce = deployer.nonce
-    if pending and pending["names"] == names and pending["deployer"] == deployer.address:
+    if (
+        pending
+        and pending["names"] == names
+        and pending["alliance"] == alliance
+        and pending["deployer"] == deployer.address
+    ):
         sent = nonce - pending["first_nonce"]
         landed = all(
-            chain.provider.get_code(created_address(deployer.address, pending["first_nonce"] + i))
-            for i in range(min(sent, len(group)))
+            _is_of(step, created_address(deployer.address, pending["first_nonce"] + index))
+            for index, step in enumerate(group[: max(sent, 0)])
         )
         if 0 <= sent <= len(group) and landed:
             return pending["first_nonce"]
@@ -183,11 +199,21 @@ def _first_nonce(
         section.pop(name, None)
     journal.record["pending"] = {
         "names": names,
+        "alliance": alliance,
         "deployer": deployer.address,
         "first_nonce": nonce,
     }
     journal.save()
     return nonce
+
+
+def _is_of(step: Step, address: str) -> bool:
+    """Whether the contract at an address was made from a step's sources; its immutables come last."""
+    contract_type = step.container.contract_type
+    code = bytes(chain.provider.get_code(address))
+    if step.blueprint:
+        return code.endswith(bytes(contract_type.get_deployment_bytecode()))
+    return code.startswith(bytes(contract_type.get_runtime_bytecode()))
 
 
 def _check_unchanged(step: Step, record: Mapping[str, Any]) -> None:

@@ -7,6 +7,10 @@ from dataclasses import dataclass, field
 
 from ape.api import ReceiptAPI
 
+# What IoTeX takes of one transaction, and of a block.
+IOTEX_CALLDATA_BYTES = 48 * 1024
+IOTEX_BLOCK_GAS = 25_000_000
+
 
 @dataclass(frozen=True)
 class Cost:
@@ -15,6 +19,12 @@ class Cost:
     operation: str
     ethereum: int  # what the local chain charged: Ethereum's schedule, Cancun rules
     iotex: int  # the same execution by IoTeX's formula
+    calldata_bytes: int = 0
+
+    @property
+    def fits_iotex(self) -> bool:
+        """Whether IoTeX takes a transaction of this size at all."""
+        return self.calldata_bytes <= IOTEX_CALLDATA_BYTES and self.iotex <= IOTEX_BLOCK_GAS
 
 
 def intrinsic_gas(data: bytes, creates: bool) -> int:
@@ -27,17 +37,25 @@ def intrinsic_gas(data: bytes, creates: bool) -> int:
 
 
 def iotex_gas(execution: int, calldata_bytes: int) -> int:
-    """IoTeX: 10,000 + 100 a byte + execution, with the floor of 10,000 + 250 a byte (EIP-7623 there)."""
+    """IoTeX: 10,000 + 100 a byte + execution, with the floor of 10,000 + 250 a byte (EIP-7623
+    there).
+    """
     return max(10_000 + 100 * calldata_bytes + execution, 10_000 + 250 * calldata_bytes)
 
 
 def cost_of(operation: str, receipt: ReceiptAPI) -> Cost:
-    """The cost of a mined transaction; its refunds count as execution."""
+    """The cost of a mined transaction.
+
+    Execution is what was charged beyond the intrinsic gas, less the refund that the local chain
+    gave; both chains cap a refund at a fifth of the whole, which differs a little where the cap
+    bites. Of a creation, storing the code is execution; for being one, and for the words of its
+    code, Ethereum charges in the intrinsic gas and IoTeX, whose intrinsic gas knows only bytes,
+    nothing.
+    """
     data = bytes(receipt.transaction.data)
     creates = not receipt.transaction.receiver
     execution = receipt.gas_used - intrinsic_gas(data, creates)
-    # Storing the code of a created contract is execution on both; the creation itself is charged alike.
-    return Cost(operation, receipt.gas_used, iotex_gas(execution + 32_000 * creates, len(data)))
+    return Cost(operation, receipt.gas_used, iotex_gas(execution, len(data)), len(data))
 
 
 @dataclass

@@ -62,8 +62,8 @@ def propose(
     title: str,
     proposer: AccountAPI,
 ) -> tuple[Proposal, ReceiptAPI]:
-    """Propose actions. The description lists them in words, and ends with the suffix by which nobody but the
-    proposer can put the same proposal under way."""
+    """Propose actions. The description lists them in words, and ends with the suffix by which
+    nobody but the proposer can put the same proposal under way."""
     lines = [title, "", *(f"- {action.words}" for action in actions)]
     description = "\n".join(lines) + f"\n#proposer={proposer.address.lower()}"
     targets = [action.target for action in actions]
@@ -76,7 +76,9 @@ def propose(
 
 def find_proposal(governor: ContractInstance, proposal_id: int, since_block: int) -> Proposal:
     """A proposal by its id, from the governor's log; LookupError if it is not there."""
-    for event in governor.ProposalCreated.range(since_block, governor.chain_manager.blocks.height + 1):
+    for event in governor.ProposalCreated.range(
+        since_block, governor.chain_manager.blocks.height + 1
+    ):
         if event.proposalId == proposal_id:
             return Proposal(
                 proposal_id,

@@ -1,243 +1,52 @@
 """`ape run deploy`: deploy the system, and the alliances that the network's file lists.
 
-Reads networks/<name>.yaml, writes deployments/<name>.json. Run again, it changes nothing; interrupted, it
-resumes.
+Reads networks/<name>.yaml, writes deployments/<name>.json, or the file that CAIRN_DEPLOYMENT names.
+Run again, it changes nothing; interrupted, it resumes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
-from pathlib import Path
-from typing import Any
-from urllib.parse import urlparse
-
 import click
-import yaml
-from ape import accounts, chain, networks, project
-from ape.api import AccountAPI
-from ape.api.accounts import TestAccountAPI
-from ape.cli import ConnectedProviderCommand
-from ape.contracts import ContractInstance
 
-from scripts._deployment import (
-    ROOT,
-    DeploymentError,
-    Group,
-    Journal,
-    Step,
-    commit,
-    deploy_group,
+from scripts._command import NodeCommand
+from scripts._deployment import commit
+from scripts._system import (
+    Alliance,
+    AllianceSettings,
+    System,
+    SystemSettings,
+    account_named,
+    deploy_system,
+    deployment_file,
+    launch_alliance,
+    load_network,
+    network_name,
+    open_journal,
 )
 
-# ERC-7528's name for the native coin.
-NATIVE = "0xEeeeeEeeeEeEeeEeEeEeeEEEeeeeEeeeeeeeEEeE"
-LOOPBACK = {"127.0.0.1", "localhost", "::1"}
-
-# Groups in order; the contracts of one group name each other.
-SYSTEM: tuple[Group, ...] = (
-    (Step("DeviceRegistry"),),
-    (Step("ProgramStore"),),
-    (Step("Evaluator", lambda at: (at["ProgramStore"],)),),
-    (
-        Step("StakeLedger", lambda at: ([at["TrainingRounds"], at["InferenceMarket"]],)),
-        Step("ModelRegistry", lambda at: (at["TrainingRounds"], at["ProgramStore"])),
-        Step(
-            "TrainingRounds",
-            lambda at: (at["DeviceRegistry"], at["ModelRegistry"], at["StakeLedger"]),
-        ),
-        Step(
-            "InferenceMarket",
-            lambda at: (at["ModelRegistry"], at["Evaluator"], at["StakeLedger"]),
-        ),
-    ),
-)
+__all__ = [
+    "Alliance",
+    "AllianceSettings",
+    "System",
+    "SystemSettings",
+    "cli",
+    "deploy_system",
+    "launch_alliance",
+]
 
 
-@dataclass(frozen=True)
-class System:
-    """The contracts that all alliances share."""
-
-    device_registry: ContractInstance
-    program_store: ContractInstance
-    evaluator: ContractInstance
-    stake_ledger: ContractInstance
-    model_registry: ContractInstance
-    training_rounds: ContractInstance
-    inference_market: ContractInstance
-
-
-@dataclass(frozen=True)
-class Alliance:
-    """The contracts of one alliance; its timelock is its id, its treasury and its hands."""
-
-    share_token: ContractInstance
-    governor: ContractInstance
-    timelock: ContractInstance
-
-
-@dataclass(frozen=True)
-class AllianceSettings:
-    """How an alliance is launched; the contracts say which bounds hold."""
-
-    name: str
-    symbol: str
-    holders: Mapping[str, int]  # founder -> shares, in 10**-18
-    currency: str = NATIVE
-    cap: int = 1_000_000 * 10**18
-    stream_period_s: int = 7 * 86_400
-    voting_delay_s: int = 3_600
-    voting_period_s: int = 3 * 86_400
-    proposal_threshold: int = 10**18
-    quorum_percent: int = 20
-    late_quorum_extension_s: int = 86_400
-    timelock_delay_s: int = 86_400
-
-
-def deploy_system(
-    deployer: AccountAPI,
-    journal: Journal | None = None,
-    say: Callable[[str], None] = lambda _: None,
-) -> System:
-    """Deploy what of the system is not deployed yet, and return all of it."""
-    journal = journal or _journal_in_memory()
-    known: dict[str, str] = {}
-    for group in SYSTEM:
-        deploy_group(group, deployer, journal, known, say=say)
-    return System(**{_attribute(name): _at(name, known[name]) for name in _names(System)})
-
-
-def launch_alliance(
-    deployer: AccountAPI,
-    system: System,
-    settings: AllianceSettings,
-    journal: Journal | None = None,
-    say: Callable[[str], None] = lambda _: None,
-) -> Alliance:
-    """Deploy an alliance's shares, timelock and governor, which hold only each other in power."""
-    journal = journal or _journal_in_memory()
-    known: dict[str, str] = {}
-    group: Group = (
-        Step(
-            "ShareToken",
-            lambda at: (
-                settings.name,
-                settings.symbol,
-                settings.currency,
-                at["Timelock"],
-                system.training_rounds.address,
-                settings.cap,
-                settings.stream_period_s,
-                list(settings.holders),
-                list(settings.holders.values()),
-            ),
-        ),
-        Step("Timelock", lambda at: (settings.timelock_delay_s, at["Governor"])),
-        Step(
-            "Governor",
-            lambda at: (
-                settings.name,
-                at["ShareToken"],
-                at["Timelock"],
-                settings.voting_delay_s,
-                settings.voting_period_s,
-                settings.proposal_threshold,
-                settings.quorum_percent,
-                settings.late_quorum_extension_s,
-            ),
-        ),
-    )
-    deploy_group(group, deployer, journal, known, alliance=settings.name, say=say)
-    return Alliance(**{_attribute(name): _at(name, known[name]) for name in _names(Alliance)})
-
-
-def network_name() -> str:
-    """The name of the connected network's files, e.g. iotex-testnet."""
-    network = networks.active_provider.network
-    return f"{network.ecosystem.name}-{network.name}"
-
-
-def is_local() -> bool:
-    """Whether the connected node is on this machine: only there is the development mnemonic accepted."""
-    uri = getattr(networks.active_provider, "uri", None) or getattr(
-        networks.active_provider, "http_uri", ""
-    )
-    return urlparse(str(uri)).hostname in LOOPBACK
-
-
-def open_journal() -> Journal:
-    """The connected network's deployment file; that of a local chain which is gone is begun anew."""
-    name = network_name()
-    journal = Journal(ROOT / "deployments" / f"{name}.json", name, chain.chain_id)
-    recorded = list(journal.record["contracts"].values())
-    if is_local() and recorded and not chain.provider.get_code(recorded[0]["address"]):
-        journal.discard()
-    return journal
-
-
-def load_network(name: str) -> dict[str, Any]:
-    """The settings in networks/<name>.yaml."""
-    path: Path = ROOT / "networks" / f"{name}.yaml"
-    if not path.exists():
-        known = ", ".join(sorted(p.stem for p in path.parent.glob("*.yaml")))
-        raise DeploymentError(f"there is no {path.name} in networks/; there are: {known}")
-    settings: dict[str, Any] = yaml.safe_load(path.read_text())
-    if settings["chain_id"] != chain.chain_id:
-        raise DeploymentError(
-            f"{path.name} is for chain {settings['chain_id']}, this node is of {chain.chain_id}"
-        )
-    return settings
-
-
-def account_named(alias: str) -> AccountAPI:
-    """An Ape account by alias, or TEST::n for one of the development mnemonic, on a local node only."""
-    if alias.startswith("TEST::"):
-        account: AccountAPI = accounts.test_accounts[int(alias.removeprefix("TEST::"))]
-    else:
-        account = accounts.load(alias)
-    refuse_development_key(account)
-    return account
-
-
-def refuse_development_key(account: AccountAPI) -> None:
-    """Everybody knows the development keys: what they hold on a public chain is stolen at once."""
-    if isinstance(account, TestAccountAPI) and not is_local():
-        raise DeploymentError(
-            "the development mnemonic is refused on a public chain: make an account with "
-            "`ape accounts generate <alias>` and name it with --account"
-        )
-
-
-def _journal_in_memory() -> Journal:
-    return Journal(None, network_name(), chain.chain_id)
-
-
-def _names(system: type) -> Sequence[str]:
-    return ["".join(part.title() for part in field.name.split("_")) for field in fields(system)]
-
-
-def _attribute(name: str) -> str:
-    return "".join(f"_{c.lower()}" if c.isupper() else c for c in name).lstrip("_")
-
-
-def _at(name: str, address: str) -> ContractInstance:
-    return getattr(project, name).at(address)
-
-
-@click.command(cls=ConnectedProviderCommand)
+@click.command(cls=NodeCommand)
 @click.option("--account", "alias", help="Ape alias of the deployer; local chains: TEST::0.")
 def cli(alias: str | None) -> None:
     """Deploy the system and the alliances of the network's file."""
-    try:
-        settings = load_network(network_name())
-        deployer = account_named(alias or settings["deployer"])
-        journal = open_journal()
-        journal.record.setdefault("commit", commit())
-        journal.record["deployer"] = deployer.address
-        system = deploy_system(deployer, journal, click.echo)
-        for entry in settings.get("alliances", ()):
-            launch_alliance(deployer, system, AllianceSettings(**entry), journal, click.echo)
-        journal.save()
-        click.echo(f"deployments/{network_name()}.json is up to date")
-    except DeploymentError as error:
-        raise click.ClickException(str(error)) from error
+    settings = load_network(network_name())
+    deployer = account_named(alias or settings["deployer"])
+    journal = open_journal()
+    journal.record.setdefault("commit", commit())
+    journal.record["deployer"] = deployer.address
+    system_settings = SystemSettings.of(settings)
+    system = deploy_system(deployer, system_settings, journal, click.echo)
+    for entry in settings.get("alliances", ()):
+        launch_alliance(deployer, system, AllianceSettings(**entry), journal, click.echo)
+    journal.save()
+    click.echo(f"{deployment_file()} is up to date")

@@ -1,7 +1,7 @@
 """`ape run propose`: put a proposal to the shareholders of an alliance, and see it through.
 
-    ape run propose promote --model 1 --version 2 --network iotex:testnet:node --account me
-    ape run propose vote|queue|execute|show <proposal id> ...
+ape run propose promote --model 1 --version 2 --network iotex:testnet:node --account me
+ape run propose vote|queue|execute|show <proposal id> ...
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ from typing import Any
 
 import click
 from ape import project
-from ape.cli import ConnectedProviderCommand
 
+from scripts._command import NodeCommand
+from scripts._deployment import DeploymentError
 from scripts._governance import AGAINST, FOR, PRODUCTION, STATES, Action, find_proposal, propose
-from scripts.deploy import DeploymentError, account_named, open_journal
+from scripts._system import account_named, open_journal
 
 SUPPORT = {"against": AGAINST, "for": FOR, "abstain": 2}
 
@@ -44,7 +45,9 @@ def _propose(alliance: str | None, account: str, title: str, actions: list[Actio
     click.echo(proposal.description)
 
 
-alliance_option = click.option("--alliance", help="The alliance's name; by default the first deployed.")
+alliance_option = click.option(
+    "--alliance", help="The alliance's name; by default the first deployed."
+)
 account_option = click.option("--account", required=True, help="Ape alias; local chains: TEST::n.")
 
 
@@ -53,7 +56,7 @@ def cli() -> None:
     """Propose, vote, queue, execute, show."""
 
 
-@cli.command(cls=ConnectedProviderCommand)
+@cli.command(cls=NodeCommand)
 @alliance_option
 @account_option
 @click.option("--model", "model_id", type=int, required=True)
@@ -70,7 +73,7 @@ def promote(alliance: str | None, account: str, model_id: int, version: int) -> 
     _propose(alliance, account, f"Promote version {version}", [action])
 
 
-@cli.command(cls=ConnectedProviderCommand)
+@cli.command(cls=NodeCommand)
 @alliance_option
 @account_option
 @click.option("--model", "model_id", type=int, required=True)
@@ -95,7 +98,7 @@ def terms(alliance: str | None, account: str, model_id: int, **values: int) -> N
     _propose(alliance, account, f"Terms of model {model_id}", [action])
 
 
-@cli.command(cls=ConnectedProviderCommand)
+@cli.command(cls=NodeCommand)
 @alliance_option
 @account_option
 @click.argument("devices", nargs=-1, required=True)
@@ -107,7 +110,7 @@ def admit(alliance: str | None, account: str, devices: tuple[str, ...]) -> None:
     _propose(alliance, account, f"Admit {len(devices)} sensors", [action])
 
 
-@cli.command(cls=ConnectedProviderCommand)
+@cli.command(cls=NodeCommand)
 @alliance_option
 @account_option
 @click.argument("proposal_id", type=int)
@@ -119,7 +122,7 @@ def vote(alliance: str | None, account: str, proposal_id: int, support: str) -> 
     click.echo(f"voted {support}")
 
 
-@cli.command(cls=ConnectedProviderCommand)
+@cli.command(cls=NodeCommand)
 @alliance_option
 @account_option
 @click.argument("proposal_id", type=int)
@@ -131,7 +134,7 @@ def queue(alliance: str | None, account: str, proposal_id: int) -> None:
     click.echo(f"queued; executable from {governor.proposalEta(proposal_id)}, unix seconds")
 
 
-@cli.command(cls=ConnectedProviderCommand)
+@cli.command(cls=NodeCommand)
 @alliance_option
 @account_option
 @click.argument("proposal_id", type=int)
@@ -143,7 +146,7 @@ def execute(alliance: str | None, account: str, proposal_id: int) -> None:
     click.echo("executed")
 
 
-@cli.command(cls=ConnectedProviderCommand)
+@cli.command(cls=NodeCommand)
 @alliance_option
 @click.argument("proposal_id", type=int)
 def show(alliance: str | None, proposal_id: int) -> None:

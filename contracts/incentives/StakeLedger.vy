@@ -101,9 +101,7 @@ def begin_unbonding(amount_wei: uint256):
     self.stake_wei[msg.sender] -= amount_wei
     self.unbonding_wei[msg.sender] += amount_wei
     self.unbonding_ready_at[msg.sender] = ready_at
-    log IStakeLedger.UnbondingStarted(
-        operator=msg.sender, amount_wei=amount_wei, ready_at=ready_at
-    )
+    log IStakeLedger.UnbondingStarted(operator=msg.sender, amount_wei=amount_wei, ready_at=ready_at)
 
 
 @external

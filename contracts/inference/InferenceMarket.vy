@@ -22,7 +22,6 @@ from ..modules import money
 
 implements: IInferenceMarket
 
-
 MAX_BPS: constant(uint256) = 10_000
 # Escrow is not to lie for ever; a week is ample for a prediction.
 MAX_DEADLINE_S: constant(uint256) = 7 * 86_400
@@ -295,9 +294,7 @@ def _share_out(
 
 
 @internal
-def _end(
-    request_id: uint256, request: IInferenceMarket.Request, status: IInferenceMarket.Status
-):
+def _end(request_id: uint256, request: IInferenceMarket.Request, status: IInferenceMarket.Status):
     self._asked[request_id] = self._pack_asked(
         request.requester, request.terms_id, request.deadline, status
     )

@@ -8,8 +8,8 @@
         a window anyone finalizes: the version is registered, and each member's shares, by weight, can be
         minted.
 @dev ROUND-1: a member has at most one update in a round, and no two updates have the same root.
-     ROUND-2: an update's weight is the sum of the counts of batches that its member anchored for the round's
-     alliance, no batch twice, capped by the plan.
+     ROUND-2: an update's weight is the sum of the counts of matured batches that its member anchored for the
+     round's alliance, no batch twice, capped by the plan.
      ROUND-3: a round ends once: finalized or cancelled.
      ROUND-4: a round mints at most its share pool, to each member once, only when it is finalized.
      An aggregate cannot be challenged on chain yet: whoever recomputes it (`cairn audit`) sees a false one,
@@ -238,9 +238,7 @@ def finalize(round_id: uint256) -> uint256:
         plan.base_version,
         round_id,
     )
-    log ITrainingRounds.RoundFinalized(
-        round_id=round_id, model_id=plan.model_id, version=version
-    )
+    log ITrainingRounds.RoundFinalized(round_id=round_id, model_id=plan.model_id, version=version)
     extcall LEDGER.release(aggregate.operator, plan.lock_wei)
     return version
 
@@ -258,8 +256,8 @@ def mint_shares(round_id: uint256, index: uint256) -> uint256:
 
     member: address = self._updates[round_id][index].member
     shares: uint256 = (
-        self._plans[round_id].share_pool * self._updates[round_id][index].weight
-        // self._aggregates[round_id].total_weight
+        self._plans[round_id].share_pool
+        * self._updates[round_id][index].weight // self._aggregates[round_id].total_weight
     )
     assert shares > 0, "mint_shares: part is zero"
     self._is_minted[round_id][index] = True
@@ -267,9 +265,7 @@ def mint_shares(round_id: uint256, index: uint256) -> uint256:
     currency: address = empty(address)
     share_token: address = empty(address)
     treasury: address = empty(address)
-    currency, share_token, treasury = staticcall REGISTRY.payees(
-        self._plans[round_id].model_id
-    )
+    currency, share_token, treasury = staticcall REGISTRY.payees(self._plans[round_id].model_id)
     extcall IShareToken(share_token).mint(member, shares)
     return shares
 
@@ -278,9 +274,7 @@ def mint_shares(round_id: uint256, index: uint256) -> uint256:
 def cancel(round_id: uint256):
     assert self._phases[round_id] == ITrainingRounds.Phase.OPEN, "cancel: round is not open"
     plan: ITrainingRounds.Plan = self._plans[round_id]
-    empty_handed: bool = (
-        self._n_updates[round_id] == 0 and block.timestamp > plan.submit_until
-    )
+    empty_handed: bool = (self._n_updates[round_id] == 0 and block.timestamp > plan.submit_until)
     assert empty_handed or block.timestamp > plan.aggregate_until, "cancel: still in time"
     self._phases[round_id] = ITrainingRounds.Phase.CANCELLED
     log ITrainingRounds.RoundCancelled(round_id=round_id)
@@ -337,9 +331,7 @@ def _check_round(round_id: uint256):
 
 @view
 @internal
-def _count_readings(
-    alliance: address, batch_ids: DynArray[uint256, MAX_BATCHES]
-) -> uint256:
+def _count_readings(alliance: address, batch_ids: DynArray[uint256, MAX_BATCHES]) -> uint256:
     """
     @dev The caller's batches, in ascending order of id: so none counts twice.
     """
@@ -352,6 +344,8 @@ def _count_readings(
         batch: IDeviceRegistry.Batch = staticcall DEVICES.batch(batch_id)
         assert batch.owner == msg.sender, "submit: batch of another owner"
         assert batch.alliance == alliance, "submit: batch of another alliance"
+        mature: bool = batch.state == IDeviceRegistry.BatchState.MATURE
+        assert mature, "submit: batch is not mature"
         admitted: bool = staticcall DEVICES.is_admitted(alliance, batch.device)
         assert admitted, "submit: device is not admitted"
         count += batch.count

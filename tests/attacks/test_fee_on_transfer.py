@@ -1,5 +1,5 @@
-"""An alliance prices in a token that keeps a part of each transfer, so that the market owes more than it holds and
-whoever is paid last pays for it.
+"""An alliance prices in a token that keeps a part of each transfer, so that the market owes more
+than it holds and whoever is paid last pays for it.
 
 The market refuses such a payment; nothing is owed.
 """
@@ -22,7 +22,9 @@ def sale(system, deployer, founders, accounts, published_program, project):
         alliance = launch_alliance(
             deployer,
             system,
-            AllianceSettings("Tokens", "TOK", {founders[0].address: 10**20}, currency=token.address),
+            AllianceSettings(
+                "Tokens", "TOK", {founders[0].address: 10**20}, currency=token.address
+            ),
         )
         hands = accounts[alliance.timelock.address]
         hands.balance += 10**20

@@ -1,5 +1,5 @@
-"""An operator answers wrongly and challenges himself through a second account, to have his stake back at once
-as a bounty, past the unbonding delay, or to earn from the refund.
+"""An operator answers wrongly and challenges himself through a second account, to have his stake
+back at once as a bounty, past the unbonding delay, or to earn from the refund.
 
 He gets half of the lock back at the most; the rest is burnt.
 """

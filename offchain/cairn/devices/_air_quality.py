@@ -11,7 +11,5 @@ AIR_QUALITY = Schema(
         Column("pressure", "hPa", "0.01", "300", "1100", channel="pressure"),
         Column("light", "lux", "0.01", "0", "120000", channel="light"),
     ),
-    targets=(
-        Column("gas_resistance", "ohm", "0.01", "0", "20000000", channel="gas_resistance"),
-    ),
+    targets=(Column("gas_resistance", "ohm", "0.01", "0", "20000000", channel="gas_resistance"),),
 )

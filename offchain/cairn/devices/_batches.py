@@ -86,8 +86,7 @@ class Batch:
     @cached_property
     def tree(self) -> MerkleTree:
         return MerkleTree(
-            packet_leaf(index, self.device, packet.raw)
-            for index, packet in enumerate(self.packets)
+            packet_leaf(index, self.device, packet.raw) for index, packet in enumerate(self.packets)
         )
 
     @property
@@ -240,9 +239,7 @@ def parse_batch(
     count = int.from_bytes(file[head - 4 : head], "big")
     if not 0 < count <= MAX_BATCH_PACKETS:
         raise BatchError(f"a batch file of {count} packets: 1 to {MAX_BATCH_PACKETS} are possible")
-    batch = build_batch(
-        list(_file_packets(file, head, count)), found, period_s, format, workers
-    )
+    batch = build_batch(list(_file_packets(file, head, count)), found, period_s, format, workers)
     if root is not None and batch.root != root:
         raise BatchError(
             f"the batch file's root is 0x{batch.root.hex()}, the anchored one 0x{root.hex()}"

@@ -241,7 +241,8 @@ class SimulatedDevice:
         charge = 405 + 10 * np.sin(day - 1.0) + rng.normal(0, 0.6, count)
 
         def integers(values: Any) -> NDArray[np.int64]:
-            return np.rint(values).astype(np.int64)
+            rounded: NDArray[np.int64] = np.rint(values).astype(np.int64)
+            return rounded
 
         fixed = rng.random(count) > 0.03
         position = rng.normal(0, 60, (2, count))

@@ -39,13 +39,15 @@ class Table:
     def features(self) -> NDArray[np.int32]:
         """(n_rows, n_features), in the schema's order."""
         names = [column.name for column in self.schema.features]
-        return self.frame[names].to_numpy(dtype=np.int32)
+        rows: NDArray[np.int32] = self.frame[names].to_numpy(dtype=np.int32)
+        return rows
 
     @property
     def targets(self) -> NDArray[np.int32]:
         """(n_rows, n_targets), in the schema's order."""
         names = [column.name for column in self.schema.targets]
-        return self.frame[names].to_numpy(dtype=np.int32)
+        rows: NDArray[np.int32] = self.frame[names].to_numpy(dtype=np.int32)
+        return rows
 
 
 def training_table(

@@ -161,17 +161,13 @@ def decode_packet(raw: bytes) -> Packet:
     if not timestamp:
         raise PacketError(Fault.MALFORMED, "the packet has no timestamp: set the device's clock")
     if len(signature) != 64:
-        raise PacketError(
-            Fault.MALFORMED, f"a signature of {len(signature)} bytes: r || s has 64"
-        )
+        raise PacketError(Fault.MALFORMED, f"a signature of {len(signature)} bytes: r || s has 64")
     return Packet(raw, data, timestamp, signature)
 
 
 def signed_digest(packet: Packet) -> bytes:
     """The 32 bytes that the device signed."""
-    return hashlib.sha256(
-        b"\0\0\0\0" + packet.data + packet.timestamp.to_bytes(4, "big")
-    ).digest()
+    return hashlib.sha256(b"\0\0\0\0" + packet.data + packet.timestamp.to_bytes(4, "big")).digest()
 
 
 def decode_readings(

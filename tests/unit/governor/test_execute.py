@@ -152,10 +152,10 @@ def test_cancel__queued_by_another_proposal__is_never_executed(
     governor, lock, payment, enqueue, carry, founders, stranger
 ):
     enqueue(payment)
-    treasury = lock.balance
     veto = Actions(
         [governor.address], [0], [bytes(governor.cancel.encode_input(*payment.key))], "Veto"
     )
+    held = lock.balance
     receipt = carry(veto, proposer=founders[1])
     [event] = receipt.decode_logs(governor.ProposalCanceled)
     assert event.proposalId == payment.id
@@ -163,7 +163,7 @@ def test_cancel__queued_by_another_proposal__is_never_executed(
     assert governor.state(payment.id) == CANCELED
     with ape.reverts("execute: proposal is not queued"):
         governor.execute(*payment.key, sender=stranger)
-    assert lock.balance == treasury
+    assert lock.balance == held
 
 
 def test_cancel__executed__reverts(governor, payment, carry, timelock):

@@ -40,9 +40,7 @@ def test_answer__unknown_request__reverts(market, request_id, serving, outputs):
         market.answer(request_id + 1, outputs, sender=serving)
 
 
-def test_answer__without_free_stake__reverts(
-    market, request_id, serving, outputs, ledger
-):
+def test_answer__without_free_stake__reverts(market, request_id, serving, outputs, ledger):
     ledger.begin_unbonding(LOCK_WEI + 1, sender=serving)
     with ape.reverts("lock: too little free stake"):
         market.answer(request_id, outputs, sender=serving)

@@ -21,9 +21,7 @@ def test_predict__too_little_sent__reverts(market, model_id, features, requester
         market.predict(model_id, features, PRICE, value=PRICE - 1, sender=requester)
 
 
-def test_predict__sent_above_the_price__is_owed_back(
-    market, model_id, features, requester, owed
-):
+def test_predict__sent_above_the_price__is_owed_back(market, model_id, features, requester, owed):
     market.predict(model_id, features, PRICE, value=PRICE + 7, sender=requester)
     assert owed(requester) == 7
 
@@ -52,7 +50,9 @@ def test_predict__sale_ended__reverts(market, model_id, features, requester, sys
     assert market.quote(model_id, requester)[2] == 0
 
 
-def test_predict__by_a_contract__works_alike(market, model_id, features, outputs, caller, requester):
+def test_predict__by_a_contract__works_alike(
+    market, model_id, features, outputs, caller, requester
+):
     data = market.predict.encode_input(model_id, features, PRICE)
     receipt = caller.forward(market, data, value=PRICE, sender=requester)
     assert outputs in bytes(receipt.return_value)

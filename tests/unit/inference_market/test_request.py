@@ -39,9 +39,7 @@ def test_request__named_operator_not_serving__reverts(
 ):
     deadline = chain.blocks.head.timestamp + 1_000
     with ape.reverts("request: operator does not serve it"):
-        market.request(
-            model_id, features, PRICE, deadline, stranger, value=PRICE, sender=requester
-        )
+        market.request(model_id, features, PRICE, deadline, stranger, value=PRICE, sender=requester)
 
 
 def test_request__sent_above_the_price__is_owed_back(

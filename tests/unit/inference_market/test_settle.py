@@ -22,9 +22,7 @@ def test_settle__in_the_window__reverts(market, answered, stranger, pass_time):
         market.settle([answered], sender=stranger)
 
 
-def test_settle__open_or_settled_or_repeated__reverts(
-    market, answered, stranger, pass_time
-):
+def test_settle__open_or_settled_or_repeated__reverts(market, answered, stranger, pass_time):
     pass_time(WINDOW_S + 1)
     with ape.reverts("settle: no answer stands"):
         market.settle([answered, answered], sender=stranger)

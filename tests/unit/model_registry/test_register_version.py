@@ -3,9 +3,9 @@ import ape
 from tests.conftest import SOME_CID
 
 
-def arguments(model_id, **changes):
+def arguments(of_model, /, **changes):
     values = {
-        "model_id": model_id,
+        "model_id": of_model,
         "program_hash": bytes([1]) * 32,
         "program_cid": SOME_CID,
         "parameters_root": bytes([2]) * 32,

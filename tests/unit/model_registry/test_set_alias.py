@@ -7,7 +7,10 @@ CANDIDATE = b"candidate".ljust(32, b"\0")
 
 def test_set_alias__stranger__reverts(registry, model_id, register, refused_to_outsiders):
     refused_to_outsiders(
-        registry.set_alias, model_id, PRODUCTION, register(),
+        registry.set_alias,
+        model_id,
+        PRODUCTION,
+        register(),
         reason="registry: caller is not alliance",
     )
 
@@ -53,9 +56,7 @@ def test_set_alias__production_on_sale__sells_the_new_version(
     assert after.price == before.price and after.lock_wei == before.lock_wei
 
 
-def test_set_alias__production_on_sale_unpublished__reverts(
-    registry, on_sale, register, timelock
-):
+def test_set_alias__production_on_sale_unpublished__reverts(registry, on_sale, register, timelock):
     version = register(program_hash=bytes([9]) * 32)
     with ape.reverts("terms: program not published"):
         registry.set_alias(on_sale, PRODUCTION, version, sender=timelock)

@@ -6,7 +6,9 @@ from tests.unit.model_registry.conftest import SOME_TERMS
 
 def test_set_terms__stranger__reverts(registry, on_sale, refused_to_outsiders):
     refused_to_outsiders(
-        registry.set_terms, on_sale, *SOME_TERMS.values(),
+        registry.set_terms,
+        on_sale,
+        *SOME_TERMS.values(),
         reason="registry: caller is not alliance",
     )
 
@@ -55,9 +57,7 @@ def test_set_terms__program_not_published__reverts(registry, model_id, register,
 
 
 def test_end_sale__stranger__reverts(registry, on_sale, refused_to_outsiders):
-    refused_to_outsiders(
-        registry.end_sale, on_sale, reason="registry: caller is not alliance"
-    )
+    refused_to_outsiders(registry.end_sale, on_sale, reason="registry: caller is not alliance")
 
 
 def test_end_sale__on_sale__keeps_old_terms_readable(registry, on_sale, timelock):

@@ -1,7 +1,7 @@
 import ape
 import pytest
 
-from scripts.deploy import NATIVE
+from scripts._system import NATIVE
 from tests.unit.share_token.conftest import PERIOD_S, SHARE
 
 ZERO = "0x" + "00" * 20

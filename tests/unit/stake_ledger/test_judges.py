@@ -72,7 +72,9 @@ def test_withdraw_bounty__challenger__is_paid_once(ledger, staked, judge, challe
         ledger.withdraw_bounty(sender=challenger)
 
 
-def test_withdraw_bounty__stranger__has_nothing(ledger, staked, judge, challenger, refused_to_outsiders):
+def test_withdraw_bounty__stranger__has_nothing(
+    ledger, staked, judge, challenger, refused_to_outsiders
+):
     ledger.lock(staked, 10**18, sender=judge)
     ledger.slash(staked, 10**18, challenger, sender=judge)
     refused_to_outsiders(ledger.withdraw_bounty, reason="bounty: nothing earned")

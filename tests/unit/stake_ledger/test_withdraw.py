@@ -34,12 +34,8 @@ def test_withdraw__stranger__has_nothing(ledger, staked, pass_time, refused_to_o
 
 
 def test_withdraw__receiver_refuses__keeps_its_claim(ledger, caller, stranger, pass_time):
-    caller.forward(
-        ledger.address, ledger.deposit.encode_input(), value=10**18, sender=stranger
-    )
-    caller.forward(
-        ledger.address, ledger.begin_unbonding.encode_input(10**18), sender=stranger
-    )
+    caller.forward(ledger.address, ledger.deposit.encode_input(), value=10**18, sender=stranger)
+    caller.forward(ledger.address, ledger.begin_unbonding.encode_input(10**18), sender=stranger)
     pass_time(ledger.unbonding_s())
     caller.set_refusing(True, sender=stranger)
     with ape.reverts("withdraw: receiver refused"):

@@ -1,15 +1,14 @@
-from hashlib import sha256
-
 import pytest
-from coincurve import PrivateKey
-from eth_utils import keccak, to_checksum_address
+from eth_utils import keccak
 
+from cairn.devices import CLIMATES, SimulatedDevice, build_batch
 from tests.conftest import DAY_S, SOME_CID
 
 POOL = 30 * 10**18
 WINDOW_S = 3_600
 LOCK_WEI = 2 * 10**18
 WEIGHT_CAP = 250
+PERIOD_S = 300
 
 
 @pytest.fixture(scope="session")
@@ -60,33 +59,42 @@ def round_id(rounds, plan, timelock):
 
 
 @pytest.fixture
-def anchor(system, alliance, timelock, chain):
-    """Register a device of an owner's with its consent, admit it, anchor a batch; returns the batch id."""
+def anchor(system, timelock, chain):
+    """Register a synthetic device of an owner's, admit it and anchor a batch of its packets; matured
+    unless told otherwise. Returns the batch's id.
+    """
     registry = system.device_registry
-    seeds = iter(range(1, 1_000))
+    numbers = iter(range(1_000))
 
-    def anchor_(owner, count=100, to=alliance.timelock):
-        key = PrivateKey(sha256(b"device %d" % next(seeds)).digest())
-        public = key.public_key.format(compressed=False)[1:]
-        device = to_checksum_address(keccak(public)[-20:])
+    def anchor_(owner, count=100, hands=timelock, is_matured=True):
+        device = SimulatedDevice(7, next(numbers), CLIMATES[0], PERIOD_S)
         now = chain.blocks.head.timestamp
-        consent = sha256(bytes.fromhex(owner.address[2:]) + now.to_bytes(4, "big")).digest()
-        signature = key.sign_recoverable(consent, hasher=None)
+        consent = device.confirm(bytes.fromhex(owner.address[2:]), now)
+        signature = consent.signature
         registry.register(
-            device, 1, 300, now, signature[:32], signature[32:64], sender=owner
+            device.address, 1, PERIOD_S, now, signature[:32], signature[32:], sender=owner
         )
-        registry.admit([device], sender=timelock)
+        registry.admit([device.address], sender=hands)
+        packets = device.packets(now - (count + 2) * (PERIOD_S + 10), count)
+        batch = build_batch(packets, device.device, PERIOD_S)
         registry.anchor_batch(
-            to,
-            device,
-            keccak(text=device),
-            count,
-            now - count * 300,
-            now,
+            hands.address,
+            device.address,
+            batch.root,
+            batch.count,
+            batch.first,
+            batch.last,
             SOME_CID,
+            value=registry.bond_wei(),
             sender=owner,
         )
-        return registry.n_batches()
+        if is_matured:
+            chain.mine(3)
+            openings = [batch.opening(index) for index in registry.drawn_leaves(batch.batch_id)]
+            registry.mature_batch(
+                batch.batch_id, [(o.packet, list(o.proof)) for o in openings], sender=owner
+            )
+        return batch.batch_id
 
     return anchor_
 

@@ -15,7 +15,9 @@ def test_aggregate__serving_operator__stands_with_stake_behind_it(
     assert ledger.locked_wei(serving) == LOCK_WEI
 
 
-def test_aggregate__stranger__reverts(rounds, submit, founders, posted, pass_time, refused_to_outsiders):
+def test_aggregate__stranger__reverts(
+    rounds, submit, founders, posted, pass_time, refused_to_outsiders
+):
     submit(founders[0])
     pass_time(DAY_S + 1)
     refused_to_outsiders(rounds.aggregate, *posted, reason="aggregate: caller does not serve it")

@@ -9,7 +9,7 @@ ROOT = bytes([7]) * 32
 
 def test_submit__own_batches__weigh_their_readings(rounds, round_id, anchor, founders):
     member = founders[0]
-    batch_ids = [anchor(member, 100), anchor(member, 50)]
+    batch_ids = sorted([anchor(member, 100), anchor(member, 50)])
     rounds.submit(round_id, ROOT, SOME_CID, batch_ids, sender=member)
     update = rounds.update(round_id, 0)
     assert (update.member, update.root, update.weight) == (member.address, ROOT, 150)
@@ -18,7 +18,7 @@ def test_submit__own_batches__weigh_their_readings(rounds, round_id, anchor, fou
 
 
 def test_submit__above_the_cap__is_capped(rounds, round_id, submit, founders):
-    submit(founders[0], 1_000)
+    submit(founders[0], 251)
     assert rounds.update(round_id, 0).weight == 250
 
 
@@ -34,6 +34,18 @@ def test_submit__same_batch_twice__reverts(rounds, round_id, anchor, founders):
     for batch_ids in ([batch_id, batch_id], [batch_id, batch_id - 1], [0]):
         with ape.reverts("submit: batch ids not ascending"):
             rounds.submit(round_id, ROOT, SOME_CID, batch_ids, sender=founders[0])
+
+
+def test_submit__batch_not_matured__reverts(rounds, round_id, anchor, founders):
+    batch_id = anchor(founders[0], is_matured=False)
+    with ape.reverts("submit: batch is not mature"):
+        rounds.submit(round_id, ROOT, SOME_CID, [batch_id], sender=founders[0])
+
+
+def test_submit__batch_of_another_alliance__reverts(rounds, round_id, anchor, founders, stranger):
+    batch_id = anchor(founders[0], hands=stranger)
+    with ape.reverts("submit: batch of another alliance"):
+        rounds.submit(round_id, ROOT, SOME_CID, [batch_id], sender=founders[0])
 
 
 def test_submit__bad_arguments__reverts(rounds, round_id, anchor, founders):

@@ -1,0 +1,3 @@
+"""What holds for every test, whichever way pytest is started."""
+
+pytest_plugins = ["requires"]

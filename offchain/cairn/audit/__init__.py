@@ -1,0 +1,18 @@
+"""Checking evidence: from a prediction back to the signatures of the sensors."""
+
+from cairn.audit._fake import FakeLedger
+from cairn.audit._findings import EXIT_CODES, Finding, State
+from cairn.audit._ports import Absent, BatchRecord, BatchState, Ledger
+from cairn.audit._walk import Auditor
+
+__all__ = [
+    "EXIT_CODES",
+    "Absent",
+    "Auditor",
+    "BatchRecord",
+    "BatchState",
+    "FakeLedger",
+    "Finding",
+    "Ledger",
+    "State",
+]

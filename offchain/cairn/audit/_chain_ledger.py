@@ -1,0 +1,180 @@
+"""The ledger of a real chain: the contracts' records, and their logs from the first block on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from functools import cached_property
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection
+
+from cairn.audit._ports import Absent, BatchRecord, BatchState
+from cairn.chain import (
+    Aggregate,
+    Answered,
+    BatchAnchored,
+    Device,
+    Log,
+    LogCursor,
+    Model,
+    Phase,
+    Plan,
+    Predicted,
+    Request,
+    Requested,
+    Reverted,
+    Store,
+    System,
+    Terms,
+    Update,
+    UpdateSubmitted,
+    Version,
+)
+
+_T = TypeVar("_T")
+
+
+class ChainLedger:
+    """A `Ledger` over a deployment's contracts. Reads all their events once, when first asked.
+
+    No call is made "at block N": public nodes keep no past state, and nothing here ever changes.
+    """
+
+    def __init__(self, system: System) -> None:
+        self._system = system
+
+    @property
+    def chain_id(self) -> int:
+        return self._system.network.chain_id
+
+    # --- records -----------------------------------------------------------------------------
+
+    def request(self, request_id: int) -> Request:
+        return self._record(
+            f"request {request_id}", lambda: self._system.market.get_request(request_id)
+        )
+
+    def terms(self, terms_id: int) -> Terms:
+        return self._record(f"terms {terms_id}", lambda: self._system.models.terms(terms_id))
+
+    def model(self, model_id: int) -> Model:
+        return self._record(f"model {model_id}", lambda: self._system.models.model(model_id))
+
+    def version(self, model_id: int, version: int) -> Version:
+        what = f"version {version} of model {model_id}"
+        return self._record(what, lambda: self._system.models.version(model_id, version))
+
+    def plan(self, round_id: int) -> Plan:
+        return self._record(f"round {round_id}", lambda: self._system.rounds.plan(round_id))
+
+    def phase(self, round_id: int) -> Phase:
+        return self._record(f"round {round_id}", lambda: self._system.rounds.phase(round_id))
+
+    def aggregate(self, round_id: int) -> Aggregate:
+        what = f"aggregate of round {round_id}"
+        found = self._record(what, lambda: self._system.rounds.aggregate_of(round_id))
+        if found.posted_at == 0:
+            raise self._absent(what)
+        return found
+
+    def batch(self, batch_id: int) -> BatchRecord:
+        what = f"batch {batch_id}"
+        found = self._record(what, lambda: self._system.devices.read("batch", batch_id))
+        if found["anchored_at"] == 0:
+            raise self._absent(what)
+        names = [field.name for field in fields(BatchRecord)]
+        return BatchRecord(
+            **{name: found[name] for name in names if name != "state"},
+            state=BatchState(found["state"]),
+        )
+
+    def device(self, device: str) -> Device:
+        what = f"device {device}"
+        found = self._record(what, lambda: self._system.devices.device(device))
+        if not found.format:
+            raise self._absent(what)
+        return found
+
+    # --- events ------------------------------------------------------------------------------
+
+    def requested(self, request_id: int) -> Requested:
+        return self._event(Requested, request_id)
+
+    def answered(self, request_id: int) -> Answered:
+        return self._event(Answered, request_id)
+
+    def anchored(self, batch_id: int) -> BatchAnchored:
+        return self._event(BatchAnchored, batch_id)
+
+    def updates(self, round_id: int) -> Sequence[tuple[Update, UpdateSubmitted]]:
+        what = f"round {round_id}"
+        records = self._record(what, lambda: self._system.rounds.updates(round_id))
+        pairs = []
+        for record in records:
+            pairs.append((record, self._event(UpdateSubmitted, (round_id, record.member))))
+        return pairs
+
+    def predicted(self, tx_hash: bytes) -> Sequence[Predicted]:
+        receipt = self._system.node.receipt(tx_hash)
+        if receipt is None:
+            raise self._absent(f"transaction 0x{tx_hash.hex()}")
+        events = [self._system.market.decode(log) for log in receipt.logs]
+        return [event for event in events if isinstance(event, Predicted)]
+
+    @cached_property
+    def _events(self) -> dict[tuple[type[Any], Any], Any]:
+        """The events that an audit needs, by type and key, over the deployment's whole life."""
+        system = self._system
+        wanted = (
+            (system.market, (Requested, Answered)),
+            (system.rounds, (UpdateSubmitted,)),
+            (system.devices, (BatchAnchored,)),
+        )
+        contracts = [contract for contract, _ in wanted]
+        found: dict[tuple[type[Any], Any], Any] = {}
+
+        def handle(_: Connection, logs: list[Log]) -> None:
+            for log in logs:
+                for contract in contracts:
+                    event = contract.decode(log)
+                    if event is not None:
+                        found[type(event), _key(event)] = event
+
+        # The cursor pages, and shrinks a page that the node refuses; nothing has to be kept.
+        store = Store("sqlite://")
+        try:
+            cursor = LogCursor(
+                store,
+                system.node,
+                "audit",
+                [contract.address for contract in contracts],
+                [topic for contract, events in wanted for topic in contract.topics(*events)],
+                first_block=system.deployment.first_block,
+                page_blocks=system.network.log_page_blocks,
+            )
+            cursor.advance(system.node.head(), handle)
+        finally:
+            store.close()
+        return found
+
+    def _event(self, kind: type[_T], key: Any) -> _T:
+        event: _T | None = self._events.get((kind, key))
+        if event is None:
+            raise self._absent(f"{kind.__name__} event of {key}")
+        return event
+
+    def _record(self, what: str, read: Callable[[], _T]) -> _T:
+        try:
+            return read()
+        except Reverted as error:
+            raise self._absent(what) from error
+
+    def _absent(self, what: str) -> Absent:
+        return Absent(f"there is no {what} on chain {self.chain_id}")
+
+
+def _key(event: Any) -> Any:
+    if isinstance(event, UpdateSubmitted):
+        return event.round_id, event.member
+    return event.batch_id if isinstance(event, BatchAnchored) else event.request_id

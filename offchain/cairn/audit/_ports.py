@@ -1,0 +1,94 @@
+"""What an audit reads of the chain. Content comes from a `cairn.storage.ContentStore`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntFlag
+from typing import Protocol
+
+from cairn.chain import (
+    Aggregate,
+    Answered,
+    BatchAnchored,
+    Device,
+    Model,
+    Phase,
+    Plan,
+    Predicted,
+    Request,
+    Requested,
+    Terms,
+    Update,
+    UpdateSubmitted,
+    Version,
+)
+from cairn.errors import CairnError
+
+
+class Absent(CairnError):
+    """The chain was read, and has no such record."""
+
+
+class BatchState(IntFlag):
+    """Whether a batch counts, as the registry says."""
+
+    OPEN = 1
+    MATURE = 2
+    VOID = 4
+
+
+@dataclass(frozen=True)
+class BatchRecord:
+    """What the registry holds of a batch. Its root is in the event; the id commits to it."""
+
+    alliance: str
+    device: str
+    owner: str
+    count: int
+    first_timestamp: int
+    last_timestamp: int
+    anchored_at: int
+    state: BatchState
+
+
+class Ledger(Protocol):
+    """What the contracts hold and have logged.
+
+    Raises `Absent` for what they do not have, any other `CairnError` if they cannot be read now.
+    """
+
+    @property
+    def chain_id(self) -> int: ...
+
+    def request(self, request_id: int) -> Request: ...
+
+    def requested(self, request_id: int) -> Requested: ...
+
+    def answered(self, request_id: int) -> Answered: ...
+
+    def predicted(self, tx_hash: bytes) -> Sequence[Predicted]:
+        """The predictions that a transaction bought from the market itself."""
+        ...
+
+    def terms(self, terms_id: int) -> Terms: ...
+
+    def model(self, model_id: int) -> Model: ...
+
+    def version(self, model_id: int, version: int) -> Version: ...
+
+    def plan(self, round_id: int) -> Plan: ...
+
+    def phase(self, round_id: int) -> Phase: ...
+
+    def updates(self, round_id: int) -> Sequence[tuple[Update, UpdateSubmitted]]:
+        """The updates of a round in their order, each with the event that names its batches."""
+        ...
+
+    def aggregate(self, round_id: int) -> Aggregate: ...
+
+    def batch(self, batch_id: int) -> BatchRecord: ...
+
+    def anchored(self, batch_id: int) -> BatchAnchored: ...
+
+    def device(self, device: str) -> Device: ...

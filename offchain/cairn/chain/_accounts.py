@@ -1,0 +1,159 @@
+"""Keys: from Ape's keystore, or the development mnemonic on a development chain only."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from eth_account import Account
+from eth_account.signers.local import LocalAccount
+from hexbytes import HexBytes
+
+from cairn.chain._errors import AccountError
+from cairn.chain._network import Network
+from cairn.chain._node import Node
+from cairn.chain._types import Call, Fees
+
+DEVELOPMENT_MNEMONIC = "test test test test test test test test test test test junk"
+"""Known to everybody. Whatever its accounts own on a public chain is stolen at once."""
+
+
+class Signer(Protocol):
+    """Whoever can sign for one account."""
+
+    @property
+    def address(self) -> str: ...
+
+    def sign(
+        self, call: Call, *, chain_id: int, nonce: int, gas: int, fees: Fees
+    ) -> tuple[bytes, bytes]:
+        """The signed transaction as broadcast, and its hash."""
+        ...
+
+
+class LocalSigner:
+    """A key in this process's memory."""
+
+    def __init__(self, account: LocalAccount) -> None:
+        self._account = account
+
+    @property
+    def address(self) -> str:
+        return str(self._account.address)
+
+    @property
+    def account(self) -> LocalAccount:
+        """For messages that are signed without a transaction (EIP-712)."""
+        return self._account
+
+    def sign(
+        self, call: Call, *, chain_id: int, nonce: int, gas: int, fees: Fees
+    ) -> tuple[bytes, bytes]:
+        fields: dict[str, Any] = {
+            "type": 2,
+            "chainId": chain_id,
+            "nonce": nonce,
+            "to": call.to,
+            "value": call.value,
+            "data": HexBytes(call.data),
+            "gas": gas,
+            "maxFeePerGas": fees.max_fee_wei,
+            "maxPriorityFeePerGas": fees.tip_wei,
+        }
+        signed = self._account.sign_transaction(fields)
+        return bytes(signed.raw_transaction), bytes(signed.hash)
+
+    def __repr__(self) -> str:  # never the key
+        return f"LocalSigner({self.address})"
+
+
+def keystore_folder(environ: Mapping[str, str] = os.environ) -> Path:
+    """Where Ape keeps its accounts."""
+    data = environ.get("APE_DATA_FOLDER")
+    return (Path(data) if data else Path.home() / ".ape") / "accounts"
+
+
+def load_account(
+    alias: str,
+    *,
+    passphrase_file: Path | None = None,
+    folder: Path | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> LocalSigner:
+    """Unlock an Ape account (`ape accounts generate <alias>`).
+
+    The passphrase is read from a file if one is named, else from the environment variable that
+    Ape itself reads, `APE_ACCOUNTS_<alias>_PASSPHRASE`. Raises `AccountError`.
+    """
+    path = (folder or keystore_folder(environ)) / f"{alias}.json"
+    try:
+        keyfile = json.loads(path.read_text())
+    except FileNotFoundError as error:
+        raise AccountError(
+            f"no account {alias!r} at {path}; make one with `ape accounts generate {alias}`"
+        ) from error
+    except ValueError as error:
+        raise AccountError(f"{path} is not a keystore; restore it from a backup") from error
+    variables = [f"APE_ACCOUNTS_{name}_PASSPHRASE" for name in (alias, alias.upper())]
+    if passphrase_file is not None:
+        try:
+            passphrase = passphrase_file.read_text().rstrip("\r\n")
+        except OSError as error:
+            raise AccountError(
+                f"the passphrase's file {passphrase_file} cannot be read: {error.strerror}"
+            ) from error
+    else:
+        found = next((environ[one] for one in variables if one in environ), None)
+        if found is None:
+            raise AccountError(
+                f"no passphrase for account {alias!r}; set {variables[0]} or name a file"
+            )
+        passphrase = found
+    try:
+        return LocalSigner(Account.from_key(Account.decrypt(keyfile, passphrase)))
+    except ValueError as error:
+        raise AccountError(f"the passphrase of account {alias!r} is wrong") from error
+
+
+def check_development_chain(node: Node, network: Network) -> None:
+    """Refuse the development mnemonic anywhere but on a development chain.
+
+    IoTeX's testnet and our local chain share the id 4690, so the id decides nothing. The rule:
+    the endpoint must be on this machine (a loopback address), and what answers there must say
+    that it is a development node (anvil or hardhat), so a tunnel to a public node is refused.
+    """
+    if not network.is_loopback:
+        raise AccountError(
+            f"the development account is for a chain on this machine, not for {network.rpc_url}; "
+            "name an account of your own"
+        )
+    version = node.client_version()
+    if not version.lower().startswith(("anvil/", "hardhatnetwork/")):
+        raise AccountError(
+            f"the node at {network.rpc_url} is {version!r}, not a development chain; "
+            "name an account of your own"
+        )
+
+
+def development_account(index: int, node: Node, network: Network) -> LocalSigner:
+    """Account number `index` of the development mnemonic, on a development chain only."""
+    check_development_chain(node, network)
+    Account.enable_unaudited_hdwallet_features()
+    account = Account.from_mnemonic(
+        DEVELOPMENT_MNEMONIC, account_path=f"m/44'/60'/0'/0/{int(index)}"
+    )
+    return LocalSigner(account)
+
+
+def open_account(
+    name: str, node: Node, network: Network, *, passphrase_file: Path | None = None
+) -> LocalSigner:
+    """An account by the name that settings give: an Ape alias, or `TEST::<n>`, as Ape calls
+    account number n of the development mnemonic."""
+    kind, _, index = name.partition("::")
+    if kind == "TEST" and index.isdigit():
+        return development_account(int(index), node, network)
+    return load_account(name, passphrase_file=passphrase_file)

@@ -1,0 +1,397 @@
+"""One small class for each contract of the system. Reads return dataclasses, writes `Call`s."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import astuple
+from typing import Any
+
+from eth_utils.crypto import keccak
+
+from cairn.chain import _types as t
+from cairn.chain._contract import Contract
+from cairn.chain._types import Call
+
+
+class DeviceRegistry(Contract):
+    NAME = "DeviceRegistry"
+    EVENTS = (
+        t.DeviceRegistered,
+        t.DeviceRevoked,
+        t.DeviceAdmitted,
+        t.DeviceExpelled,
+        t.BatchAnchored,
+    )
+
+    def device(self, device: str) -> t.Device:
+        return self._struct(t.Device, "device", device)
+
+    def is_admitted(self, alliance: str, device: str) -> bool:
+        return bool(self.read("is_admitted", alliance, device))
+
+    def batch(self, batch_id: int) -> t.Batch:
+        return self._struct(t.Batch, "batch", batch_id)
+
+    def register(
+        self, device: str, fmt: t.PacketFormat, period_s: int, confirmed_at: int, r: bytes, s: bytes
+    ) -> Call:
+        return self.call("register", device, int(fmt), period_s, confirmed_at, r, s)
+
+    def revoke(self, device: str) -> Call:
+        return self.call("revoke", device)
+
+    def admit(self, devices: Sequence[str]) -> Call:
+        return self.call("admit", list(devices))
+
+    def expel(self, devices: Sequence[str]) -> Call:
+        return self.call("expel", list(devices))
+
+    def anchor_batch(
+        self,
+        alliance: str,
+        device: str,
+        root: bytes,
+        count: int,
+        first_timestamp: int,
+        last_timestamp: int,
+        cid: bytes,
+    ) -> Call:
+        return self.call(
+            "anchor_batch", alliance, device, root, count, first_timestamp, last_timestamp, cid
+        )
+
+
+class ModelRegistry(Contract):
+    NAME = "ModelRegistry"
+    EVENTS = (t.ModelCreated, t.VersionRegistered, t.AliasSet, t.TermsSet, t.SaleEnded)
+
+    def model(self, model_id: int) -> t.Model:
+        return self._struct(t.Model, "model", model_id)
+
+    def version(self, model_id: int, version: int) -> t.Version:
+        return self._struct(t.Version, "version", model_id, version)
+
+    def latest_version(self, model_id: int) -> int:
+        return int(self.read("latest_version", model_id))
+
+    def n_models(self) -> int:
+        return int(self.read("n_models"))
+
+    def n_terms(self) -> int:
+        return int(self.read("n_terms"))
+
+    def version_at(self, model_id: int, alias: str, timestamp: int) -> int:
+        """The version that an alias pointed at, at a time not after now; 0 for none."""
+        return int(self.read("version_at", model_id, alias.encode().ljust(32, b"\0"), timestamp))
+
+    def current_terms(self, model_id: int) -> int:
+        """The id of the terms in force; 0 if the model is not for sale."""
+        return int(self.read("current_terms", model_id))
+
+    def terms(self, terms_id: int) -> t.Terms:
+        return self._struct(t.Terms, "terms", terms_id)
+
+    def create_model(
+        self, name: str, share_token: str, schema_hash: bytes, schema_cid: bytes
+    ) -> Call:
+        return self.call("create_model", name, share_token, schema_hash, schema_cid)
+
+    def register_version(
+        self,
+        model_id: int,
+        program_hash: bytes,
+        program_cid: bytes,
+        parameters_root: bytes,
+        data_root: bytes,
+        card_cid: bytes,
+        parent: int,
+        round_id: int = 0,
+    ) -> Call:
+        return self.call(
+            "register_version",
+            model_id,
+            program_hash,
+            program_cid,
+            parameters_root,
+            data_root,
+            card_cid,
+            parent,
+            round_id,
+        )
+
+    def set_alias(self, model_id: int, alias: str, version: int) -> Call:
+        return self.call("set_alias", model_id, alias.encode().ljust(32, b"\0"), version)
+
+    def set_terms(
+        self,
+        model_id: int,
+        price: int,
+        operator_bps: int,
+        holders_bps: int,
+        window_s: int,
+        lock_wei: int,
+    ) -> Call:
+        return self.call(
+            "set_terms", model_id, price, operator_bps, holders_bps, window_s, lock_wei
+        )
+
+    def end_sale(self, model_id: int) -> Call:
+        return self.call("end_sale", model_id)
+
+
+class ProgramStore(Contract):
+    NAME = "ProgramStore"
+    EVENTS = (t.ChunkPublished, t.ProgramPublished)
+
+    def chunk_of(self, chunk_id: bytes) -> str:
+        return str(self.read("chunk_of", chunk_id))
+
+    def is_published(self, program_hash: bytes) -> bool:
+        return bool(self.read("is_published", program_hash))
+
+    def n_features(self, program_hash: bytes) -> int:
+        """How many features a published program takes; 0 if it is not published."""
+        return int(self.read("n_features", program_hash))
+
+
+class Evaluator(Contract):
+    NAME = "Evaluator"
+
+    def evaluate(self, program_hash: bytes, features: bytes) -> bytes:
+        """Packed outputs; empty bytes mean `invalid`."""
+        return bytes(self.read("evaluate", program_hash, features))
+
+
+class StakeLedger(Contract):
+    NAME = "StakeLedger"
+    EVENTS = (
+        t.Staked,
+        t.UnbondingStarted,
+        t.Withdrawn,
+        t.OptedIn,
+        t.OptedOut,
+        t.Slashed,
+    )
+
+    def is_serving(self, operator: str, model_id: int) -> bool:
+        return bool(self.read("is_serving", operator, model_id))
+
+    def free_wei(self, operator: str) -> int:
+        """Stake that neither backs a statement nor unbonds."""
+        return int(self.read("free_wei", operator))
+
+    def stake_wei(self, operator: str) -> int:
+        return int(self.read("stake_wei", operator))
+
+    def locked_wei(self, operator: str) -> int:
+        return int(self.read("locked_wei", operator))
+
+    def unbonding_wei(self, operator: str) -> int:
+        return int(self.read("unbonding_wei", operator))
+
+    def unbonding_ready_at(self, operator: str) -> int:
+        return int(self.read("unbonding_ready_at", operator))
+
+    def bounty_wei(self, challenger: str) -> int:
+        return int(self.read("bounty_wei", challenger))
+
+    def deposit(self, amount_wei: int) -> Call:
+        return self.call("deposit", value=amount_wei)
+
+    def opt_in(self, model_id: int) -> Call:
+        return self.call("opt_in", model_id)
+
+    def opt_out(self, model_id: int) -> Call:
+        return self.call("opt_out", model_id)
+
+    def begin_unbonding(self, amount_wei: int) -> Call:
+        return self.call("begin_unbonding", amount_wei)
+
+    def withdraw(self) -> Call:
+        return self.call("withdraw")
+
+    def withdraw_bounty(self) -> Call:
+        return self.call("withdraw_bounty")
+
+
+class TrainingRounds(Contract):
+    NAME = "TrainingRounds"
+    EVENTS = (
+        t.RoundOpened,
+        t.UpdateSubmitted,
+        t.AggregatePosted,
+        t.RoundFinalized,
+        t.RoundCancelled,
+        t.SharesMinted,
+    )
+
+    def plan(self, round_id: int) -> t.Plan:
+        return self._struct(t.Plan, "plan", round_id)
+
+    def phase(self, round_id: int) -> t.Phase:
+        return t.Phase(self.read("phase", round_id))
+
+    def n_rounds(self) -> int:
+        return int(self.read("n_rounds"))
+
+    def n_updates(self, round_id: int) -> int:
+        return int(self.read("n_updates", round_id))
+
+    def update(self, round_id: int, index: int) -> t.Update:
+        return self._struct(t.Update, "update", round_id, index)
+
+    def updates(self, round_id: int) -> list[t.Update]:
+        return [self.update(round_id, index) for index in range(self.n_updates(round_id))]
+
+    def aggregate_of(self, round_id: int) -> t.Aggregate:
+        return self._struct(t.Aggregate, "aggregate_of", round_id)
+
+    def submit(self, round_id: int, root: bytes, cid: bytes, batch_ids: Sequence[int]) -> Call:
+        return self.call("submit", round_id, root, cid, list(batch_ids))
+
+    def open(self, plan: t.Plan) -> Call:
+        return self.call("open", astuple(plan))
+
+    def aggregate(
+        self,
+        round_id: int,
+        root: bytes,
+        cid: bytes,
+        program_hash: bytes,
+        program_cid: bytes,
+        card_cid: bytes,
+    ) -> Call:
+        return self.call("aggregate", round_id, root, cid, program_hash, program_cid, card_cid)
+
+    def finalize(self, round_id: int) -> Call:
+        return self.call("finalize", round_id)
+
+    def mint_shares(self, round_id: int, index: int) -> Call:
+        return self.call("mint_shares", round_id, index)
+
+    def cancel(self, round_id: int) -> Call:
+        return self.call("cancel", round_id)
+
+
+class InferenceMarket(Contract):
+    NAME = "InferenceMarket"
+    EVENTS = (
+        t.Predicted,
+        t.Requested,
+        t.Answered,
+        t.Settled,
+        t.Refunded,
+        t.Challenged,
+        t.Paid,
+    )
+
+    def get_request(self, request_id: int) -> t.Request:
+        return self._struct(t.Request, "get_request", request_id)
+
+    def n_requests(self) -> int:
+        return int(self.read("n_requests"))
+
+    def owed(self, account: str, currency: str) -> int:
+        return int(self.read("owed", account, currency))
+
+    def quote(self, model_id: int, caller: str) -> t.Quote:
+        price, currency, terms_id = self.read_all("quote", model_id, caller)
+        return t.Quote(price, currency, terms_id)
+
+    def predict(self, model_id: int, features: bytes, max_price: int, *, value: int = 0) -> Call:
+        return self.call("predict", model_id, features, max_price, value=value)
+
+    def request(
+        self,
+        model_id: int,
+        features: bytes,
+        max_price: int,
+        deadline: int,
+        operator: str = t.ZERO_ADDRESS,
+        *,
+        value: int = 0,
+    ) -> Call:
+        return self.call("request", model_id, features, max_price, deadline, operator, value=value)
+
+    def answer(self, request_id: int, outputs: bytes) -> Call:
+        return self.call("answer", request_id, outputs)
+
+    def challenge(self, request_id: int, features: bytes) -> Call:
+        return self.call("challenge", request_id, features)
+
+    def settle(self, request_ids: Sequence[int]) -> Call:
+        return self.call("settle", list(request_ids))
+
+    def refund(self, request_id: int) -> Call:
+        return self.call("refund", request_id)
+
+    def pay(self, account: str, currency: str) -> Call:
+        return self.call("pay", account, currency)
+
+
+class ShareToken(Contract):
+    """ERC-20 with votes; what an alliance's members hold."""
+
+    NAME = "ShareToken"
+
+    def currency(self) -> str:
+        return str(self.read("currency"))
+
+    def balance_of(self, account: str) -> int:
+        return int(self.read("balanceOf", account))
+
+    def total_supply(self) -> int:
+        return int(self.read("totalSupply"))
+
+    def votes_of(self, account: str) -> int:
+        return int(self.read("getVotes", account))
+
+    def delegate(self, delegatee: str) -> Call:
+        return self.call("delegate", delegatee)
+
+
+class Governor(Contract):
+    """OpenZeppelin's IGovernor."""
+
+    NAME = "Governor"
+    EVENTS = (t.ProposalCreated, t.ProposalQueued, t.ProposalExecuted, t.VoteCast)
+
+    def state(self, proposal_id: int) -> t.ProposalState:
+        return t.ProposalState(self.read("state", proposal_id))
+
+    def snapshot(self, proposal_id: int) -> int:
+        return int(self.read("proposalSnapshot", proposal_id))
+
+    def deadline(self, proposal_id: int) -> int:
+        return int(self.read("proposalDeadline", proposal_id))
+
+    def eta(self, proposal_id: int) -> int:
+        return int(self.read("proposalEta", proposal_id))
+
+    def proposal_id(self, calls: Sequence[Call], description: str) -> int:
+        return int(self.read("hashProposal", *_actions(calls), keccak(text=description)))
+
+    def propose(self, calls: Sequence[Call], description: str) -> Call:
+        return self.call("propose", *_actions(calls), description)
+
+    def vote(self, proposal_id: int, support: t.Support) -> Call:
+        return self.call("castVote", proposal_id, int(support))
+
+    def queue(self, calls: Sequence[Call], description: str) -> Call:
+        return self.call("queue", *_actions(calls), keccak(text=description))
+
+    def execute(self, calls: Sequence[Call], description: str) -> Call:
+        return self.call("execute", *_actions(calls), keccak(text=description))
+
+
+class Timelock(Contract):
+    """OpenZeppelin's TimelockController: an alliance's treasury and hands."""
+
+    NAME = "Timelock"
+
+    def min_delay_s(self) -> int:
+        return int(self.read("getMinDelay"))
+
+
+def _actions(calls: Sequence[Call]) -> tuple[list[str], list[int], list[Any]]:
+    return [c.to for c in calls], [c.value for c in calls], [c.data for c in calls]

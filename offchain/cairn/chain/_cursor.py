@@ -1,0 +1,123 @@
+"""Following a contract's logs without losing or skipping any."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from sqlalchemy import Connection, insert, select, update
+
+from cairn.chain._errors import NodeRefused, NodeUnreachable, WrongNetwork
+from cairn.chain._node import Node
+from cairn.chain._store import Store, cursors
+from cairn.chain._types import Head, Log
+
+Handler = Callable[[Connection, list[Log]], None]
+"""Takes the logs of one page, in order, inside the transaction that moves the cursor on."""
+
+
+class LogCursor:
+    """A durable position in a chain's logs.
+
+    `advance` reads page after page up to the newest block that is deep enough. What the handler
+    writes and the new position are kept together or not at all, so each log is handled exactly
+    once. A page that the node refuses is asked for again at half the size; after each page that
+    worked the size grows by a half, up to the setting.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        node: Node,
+        name: str,
+        addresses: Sequence[str],
+        topics: Sequence[bytes],
+        *,
+        first_block: int = 0,
+        confirmations: int = 0,
+        page_blocks: int = 2_000,
+    ) -> None:
+        self._store = store
+        self._node = node
+        self._name = name
+        self._addresses = list(addresses)
+        self._topics = list(topics)
+        self._confirmations = confirmations
+        self._most = page_blocks
+        with store.begin() as db:
+            row = db.execute(select(cursors).where(cursors.c.name == name)).one_or_none()
+            if row is None:
+                self.next_block, self.page_blocks = first_block, page_blocks
+                self._last_hash: bytes | None = None
+                db.execute(
+                    insert(cursors).values(
+                        name=name, next_block=first_block, page_blocks=page_blocks
+                    )
+                )
+            else:
+                self.next_block, self._last_hash = row.next_block, row.last_hash
+                self.page_blocks = min(row.page_blocks, page_blocks)
+
+    def advance(self, head: Head, handle: Handler, *, pages: int | None = None) -> bool:
+        """Handle all that is new, or `pages` pages of it; True if the newest block is reached.
+
+        Raises `WrongNetwork` if the chain was begun anew or rewritten deeper than confirmed;
+        `NodeUnreachable` or `NodeRefused` if not even a page of one block can be had.
+        """
+        newest = head.number - self._confirmations
+        if newest < self.next_block:
+            return True
+        self._check_history()
+        done = 0
+        while self.next_block <= newest and (pages is None or done < pages):
+            self._page(newest, handle)
+            done += 1
+        return self.next_block > newest
+
+    def _check_history(self) -> None:
+        if self._last_hash is None:
+            return
+        found = self._node.block_hash(self.next_block - 1)
+        if found != self._last_hash:
+            raise WrongNetwork(
+                f"block {self.next_block - 1} is not the one that {self._name!r} has read: the "
+                "chain was begun anew, or rewritten deeper than the confirmations that were "
+                "waited for; move the store away and start again, the chain holds all it needs"
+            )
+
+    def _page(self, newest: int, handle: Handler) -> None:
+        first = self.next_block
+        while True:
+            last = min(newest, first + self.page_blocks - 1)
+            try:
+                found = self._node.logs(self._addresses, self._topics, first, last)
+                break
+            except NodeRefused:
+                if last == first:
+                    raise
+                self.page_blocks = max(1, (last - first + 1) // 2)
+            except NodeUnreachable:  # perhaps the page was too much; the caller comes again
+                self.page_blocks = max(1, (last - first + 1) // 2)
+                raise
+        last_hash = self._node.block_hash(last)
+        if last_hash is None:
+            raise NodeUnreachable(
+                f"the node that gave the logs has no block {last} yet; behind a balancer that "
+                "mixes nodes, set more confirmations"
+            )
+        grown = min(self._most, self.page_blocks + (self.page_blocks + 1) // 2)
+        found.sort(key=lambda log: (log.block_number, log.log_index))
+        with self._store.begin() as db:
+            handle(db, found)
+            db.execute(
+                update(cursors)
+                .where(cursors.c.name == self._name)
+                .values(next_block=last + 1, last_hash=last_hash, page_blocks=grown)
+            )
+        self.next_block, self._last_hash, self.page_blocks = last + 1, last_hash, grown
+
+
+def position_of(store: Store, name: str) -> int | None:
+    """The first block that a cursor has not read; None if there is no such cursor."""
+    with store.begin() as db:
+        query = select(cursors.c.next_block).where(cursors.c.name == name)
+        return db.execute(query).scalar_one_or_none()

@@ -1,0 +1,208 @@
+"""What must outlive a crash: cursors, intents, signed transactions. SQLite, or PostgreSQL.
+
+Kept small and plain: SQLAlchemy Core, one metadata that other packages add their tables to.
+Numbers that may exceed 64 bits (wei) are kept as decimal text.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Engine,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+    create_engine,
+    event,
+    insert,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.engine import make_url
+
+from cairn.chain._errors import StoreBusy
+
+Number = BigInteger().with_variant(Integer, "sqlite")
+"""64 bits everywhere; SQLite's own integer is that, and only that one counts up by itself."""
+
+metadata = MetaData()
+"""Tables of everything that shares a store; import what declares them before `Store` is made."""
+
+cursors = Table(
+    "cursors",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("next_block", Number, nullable=False),
+    Column("last_hash", LargeBinary),  # of the block before next_block
+    Column("page_blocks", Number, nullable=False),
+)
+
+intents = Table(
+    "intents",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("key", String, nullable=False, unique=True),
+    Column("account", String, nullable=False),
+    Column("nonce", Number, nullable=False),
+    Column("to_address", String, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+    Column("value_wei", String, nullable=False),
+    Column("label", String, nullable=False),
+    Column("gas", Number, nullable=False),
+    Column("state", String, nullable=False, index=True),
+    Column("displaced", Number, nullable=False, default=0),  # ticks that found the nonce taken
+    Column("block_number", Number),
+    Column("gas_used", Number),
+    Column("cost_wei", String),
+    Column("tx_hash", LargeBinary),  # the one that got into a block
+    Column("reason", String),
+    UniqueConstraint("account", "nonce"),
+)
+
+transactions = Table(
+    "transactions",
+    metadata,
+    Column("tx_hash", LargeBinary, primary_key=True),
+    Column("intent_id", Number, nullable=False, index=True),
+    Column("nonce", Number, nullable=False),
+    Column("raw", LargeBinary, nullable=False),
+    Column("max_fee_wei", String, nullable=False),
+    Column("tip_wei", String, nullable=False),
+    Column("sent_at_block", Number),  # null: never handed to a node, as far as we know
+)
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("account", String, primary_key=True),
+    Column("holder", String, nullable=False),
+)
+
+
+class Store:
+    """One database. `url` is SQLAlchemy's, e.g. `sqlite:///var/operator.db`."""
+
+    def __init__(self, url: str) -> None:
+        parsed = make_url(url)
+        self._path: Path | None = None
+        if parsed.get_backend_name() == "sqlite" and parsed.database not in (None, "", ":memory:"):
+            self._path = Path(str(parsed.database))
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+        self.engine: Engine = create_engine(parsed)
+        if parsed.get_backend_name() == "sqlite":
+            event.listen(self.engine, "connect", _prepare_sqlite)
+            event.listen(self.engine, "begin", _begin_immediate)
+        metadata.create_all(self.engine)
+
+    @contextmanager
+    def begin(self) -> Iterator[Connection]:
+        """One transaction: all of it is kept, or none."""
+        with self.engine.begin() as connection:
+            yield connection
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+    def lease(self, account: str) -> Lease:
+        """Become the only process that sends for an account. Raises `StoreBusy`."""
+        return Lease(self, account)
+
+
+class Lease:
+    """The right to send for one account: an operating system's lock, and a name in the store.
+
+    The lock (a locked file beside SQLite, an advisory lock of PostgreSQL) ends with its holder,
+    so a killed process never blocks its successor. The name guards against a holder that lost the
+    lock without noticing: whoever takes the lease writes his own, and every transaction that
+    allots a nonce checks that it is still there (`check`).
+    """
+
+    def __init__(self, store: Store, account: str) -> None:
+        self.account = account
+        self._store = store
+        self._holder = uuid.uuid4().hex
+        self._file: int | None = None
+        self._connection: Connection | None = None
+        backend = store.engine.url.get_backend_name()
+        if backend == "postgresql":
+            self._connection = store.engine.connect()
+            query = text("SELECT pg_try_advisory_lock(hashtextextended(:account, 0))")
+            taken = self._connection.execute(query, {"account": account}).scalar_one()
+            self._connection.commit()
+            if not taken:
+                self._connection.close()
+                raise self._busy()
+        elif store._path is not None:
+            path = store._path.with_name(f"{store._path.name}.{account.lower()}.lock")
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                os.close(self._file)
+                raise self._busy() from None
+        try:
+            with store.begin() as db:
+                mine = {"holder": self._holder}
+                found = db.execute(update(leases).where(leases.c.account == account).values(**mine))
+                if not found.rowcount:
+                    db.execute(insert(leases).values(account=account, **mine))
+        except BaseException:
+            self.release()
+            raise
+
+    def _busy(self) -> StoreBusy:
+        return StoreBusy(
+            f"another process works for {self.account} on this store; stop it first, or give this "
+            "one an account and a store of its own"
+        )
+
+    def check(self, db: Connection) -> None:
+        """Within a transaction: still the holder, and locked to stay so until its end."""
+        query = select(leases.c.holder).where(leases.c.account == self.account).with_for_update()
+        if db.execute(query).scalar_one() != self._holder:
+            raise StoreBusy(f"another process has taken over {self.account}; this one must stop")
+
+    def release(self) -> None:
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.release()
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # we say BEGIN ourselves
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA busy_timeout = 10000")
+
+
+def _begin_immediate(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

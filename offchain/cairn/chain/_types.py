@@ -1,0 +1,530 @@
+"""What contracts hold and say, as Python sees it. Names and units are those of the interfaces."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum, IntFlag
+
+NATIVE_COIN = "0xEeeeeEeeeEeEeeEeEeEeeEEEeeeeEeeeeeeeEEeE"
+"""The native coin, where a currency is named (ERC-7528)."""
+
+ZERO_ADDRESS = "0x0000000000000000000000000000000000000000"
+
+
+class BatchState(IntFlag):
+    OPEN = 1
+    MATURE = 2
+    VOID = 4
+
+
+class PacketFormat(IntFlag):
+    """How a device's packets are decoded."""
+
+    CURRENT = 1
+    UNSIGNED_TEMPERATURE = 2
+
+
+class Status(IntFlag):
+    """Where a request stands. 0: there is no such request."""
+
+    NONE = 0
+    OPEN = 1
+    ANSWERED = 2
+    SETTLED = 4
+    REFUNDED = 8
+    SLASHED = 16
+
+
+class Phase(IntFlag):
+    """Where a round stands. 0: there is no such round."""
+
+    NONE = 0
+    OPEN = 1
+    AGGREGATED = 2
+    FINALIZED = 4
+    CANCELLED = 8
+
+
+class ProposalState(IntEnum):
+    """OpenZeppelin's numbering."""
+
+    PENDING = 0
+    ACTIVE = 1
+    CANCELED = 2
+    DEFEATED = 3
+    SUCCEEDED = 4
+    QUEUED = 5
+    EXPIRED = 6
+    EXECUTED = 7
+
+
+class Support(IntEnum):
+    AGAINST = 0
+    FOR = 1
+    ABSTAIN = 2
+
+
+# --- structs ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    owner: str
+    format: PacketFormat
+    period_s: int
+    confirmed_at: int
+    is_revoked: bool
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "format", PacketFormat(self.format))
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    alliance: str
+    device: str
+    owner: str
+    count: int
+    first_timestamp: int
+    last_timestamp: int
+    anchored_at: int
+    draw_block: int
+    state: BatchState
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "state", BatchState(self.state))
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    alliance: str
+    share_token: str
+    currency: str
+    name: str
+    schema_hash: bytes
+    schema_cid: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    program_hash: bytes
+    program_cid: bytes
+    parameters_root: bytes
+    data_root: bytes
+    card_cid: bytes
+    parent: int
+    round_id: int
+    registered_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    model_id: int
+    version: int
+    program_hash: bytes
+    n_features: int
+    price: int
+    operator_bps: int
+    holders_bps: int
+    window_s: int
+    lock_wei: int
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """What a caller would pay now; `terms_id` 0 means not for sale."""
+
+    price: int
+    currency: str
+    terms_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    requester: str
+    terms_id: int
+    deadline: int
+    status: Status
+    features_hash: bytes
+    operator: str
+    answered_at: int
+    outputs_hash: bytes
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "status", Status(self.status))
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    model_id: int
+    base_version: int
+    plan_hash: bytes
+    plan_cid: bytes
+    share_pool: int
+    weight_cap: int
+    submit_until: int
+    aggregate_until: int
+    window_s: int
+    lock_wei: int
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    member: str
+    root: bytes
+    cid: bytes
+    weight: int
+    data_root: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregate:
+    operator: str
+    root: bytes
+    cid: bytes
+    program_hash: bytes
+    program_cid: bytes
+    card_cid: bytes
+    posted_at: int
+    total_weight: int
+
+
+# --- events ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceRegistered:
+    device: str
+    owner: str
+    format: PacketFormat
+    period_s: int
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "format", PacketFormat(self.format))
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceRevoked:
+    device: str
+    owner: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceAdmitted:
+    alliance: str
+    device: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceExpelled:
+    alliance: str
+    device: str
+
+
+@dataclass(frozen=True, slots=True)
+class BatchAnchored:
+    batch_id: int
+    alliance: str
+    device: str
+    root: bytes
+    count: int
+    first_timestamp: int
+    last_timestamp: int
+    cid: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCreated:
+    model_id: int
+    alliance: str
+    name: str
+    schema_cid: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class VersionRegistered:
+    model_id: int
+    version: int
+    program_hash: bytes
+    program_cid: bytes
+    round_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class AliasSet:
+    model_id: int
+    alias: bytes
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class TermsSet:
+    model_id: int
+    terms_id: int
+    version: int
+    price: int
+    operator_bps: int
+    holders_bps: int
+    window_s: int
+    lock_wei: int
+
+
+@dataclass(frozen=True, slots=True)
+class SaleEnded:
+    model_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkPublished:
+    chunk_id: bytes
+    kernel: int
+    chunk: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramPublished:
+    program_hash: bytes
+    kernel: int
+    n_features: int
+    n_outputs: int
+
+
+@dataclass(frozen=True, slots=True)
+class Predicted:
+    model_id: int
+    terms_id: int
+    caller: str
+    price: int
+    features: bytes
+    outputs: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Requested:
+    request_id: int
+    model_id: int
+    requester: str
+    terms_id: int
+    operator: str
+    deadline: int
+    features: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    request_id: int
+    operator: str
+    challengeable_until: int
+    outputs: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    request_id: int
+    operator: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refunded:
+    request_id: int
+    requester: str
+
+
+@dataclass(frozen=True, slots=True)
+class Challenged:
+    request_id: int
+    operator: str
+    challenger: str
+    outputs: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Paid:
+    account: str
+    currency: str
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class Staked:
+    operator: str
+    amount_wei: int
+    stake_wei: int
+
+
+@dataclass(frozen=True, slots=True)
+class UnbondingStarted:
+    operator: str
+    amount_wei: int
+    ready_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    account: str
+    amount_wei: int
+
+
+@dataclass(frozen=True, slots=True)
+class OptedIn:
+    operator: str
+    model_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class OptedOut:
+    operator: str
+    model_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Slashed:
+    operator: str
+    amount_wei: int
+    bounty_to: str
+    bounty_wei: int
+
+
+@dataclass(frozen=True, slots=True)
+class RoundOpened:
+    round_id: int
+    model_id: int
+    alliance: str
+    plan_hash: bytes
+    plan_cid: bytes
+    share_pool: int
+    submit_until: int
+    aggregate_until: int
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateSubmitted:
+    round_id: int
+    member: str
+    root: bytes
+    cid: bytes
+    weight: int
+    batch_ids: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "batch_ids", tuple(self.batch_ids))
+
+
+@dataclass(frozen=True, slots=True)
+class AggregatePosted:
+    round_id: int
+    operator: str
+    root: bytes
+    cid: bytes
+    program_hash: bytes
+    program_cid: bytes
+    card_cid: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RoundFinalized:
+    round_id: int
+    model_id: int
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class RoundCancelled:
+    round_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class SharesMinted:
+    round_id: int
+    member: str
+    shares: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProposalCreated:
+    proposalId: int
+    proposer: str
+    targets: tuple[str, ...]
+    values: tuple[int, ...]
+    calldatas: tuple[bytes, ...]
+    voteStart: int
+    voteEnd: int
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProposalQueued:
+    proposalId: int
+    etaSeconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProposalExecuted:
+    proposalId: int
+
+
+@dataclass(frozen=True, slots=True)
+class VoteCast:
+    voter: str
+    proposalId: int
+    support: int
+    weight: int
+    reason: str
+
+
+# --- what passes between the parts of this package -------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of a contract that changes something: unsigned, without nonce and fees."""
+
+    to: str
+    data: bytes
+    value: int = 0
+    """Native coin sent along, in wei."""
+    label: str = ""
+    """For people: `InferenceMarket.answer`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The newest block: the chain's clock."""
+
+    number: int
+    timestamp: int
+    base_fee_wei: int
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """One log entry as the node gave it."""
+
+    address: str
+    topics: tuple[bytes, ...]
+    data: bytes
+    block_number: int
+    log_index: int
+    tx_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    tx_hash: bytes
+    block_number: int
+    succeeded: bool
+    gas_used: int
+    effective_gas_price_wei: int
+    logs: tuple[Log, ...] = ()
+
+    @property
+    def cost_wei(self) -> int:
+        return self.gas_used * self.effective_gas_price_wei
+
+
+@dataclass(frozen=True, slots=True)
+class Fees:
+    """What a transaction offers for each gas (EIP-1559)."""
+
+    max_fee_wei: int
+    tip_wei: int

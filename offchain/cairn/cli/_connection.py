@@ -1,0 +1,54 @@
+"""Which chain, which deployment and which store every command works with, from the environment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from cairn.chain import Deployment, Network, System
+from cairn.storage import ContentStore, StorageConfig, open_store
+
+
+class Connection(BaseSettings):
+    """Read from `CAIRN_*`. The defaults are those of `make up`: the local chain and its store."""
+
+    model_config = SettingsConfigDict(env_prefix="CAIRN_", extra="ignore", frozen=True)
+
+    rpc_url: str = Field(
+        default="http://127.0.0.1:8545", description="The chain's JSON-RPC endpoint."
+    )
+    deployment: Path = Field(
+        default=Path("deployments/iotex-dev.json"), description="Where the contracts are."
+    )
+    store: Path = Field(default=Path("var/store"), description="The folder of the embedded store.")
+    ipfs: str | None = Field(
+        default=None,
+        description="An IPFS node's multiaddr, such as /ip4/127.0.0.1/tcp/5001/http.",
+    )
+    confirmations: int = Field(
+        default=0, ge=0, description="Blocks on top of one before it counts."
+    )
+    log_page_blocks: int = Field(
+        default=2_000, gt=0, description="Blocks asked for in one eth_getLogs."
+    )
+    request_timeout_s: float = Field(default=10.0, gt=0)
+
+    def load_deployment(self) -> Deployment:
+        return Deployment.load(self.deployment)
+
+    def connect(self) -> System:
+        """All contracts. Raises ChainError if the node or the deployment is not the right one."""
+        deployment = self.load_deployment()
+        network = Network(
+            rpc_url=self.rpc_url,
+            chain_id=deployment.chain_id,
+            confirmations=self.confirmations,
+            log_page_blocks=self.log_page_blocks,
+            request_timeout_s=self.request_timeout_s,
+        )
+        return System.connect(network, deployment)
+
+    def open_store(self) -> ContentStore:
+        return open_store(StorageConfig(folder=self.store, ipfs=self.ipfs))

@@ -1,0 +1,70 @@
+"""The root of the command line: which commands there are, and how an error looks.
+
+Exit codes: 0 it worked; 1 it did not, for the reason in one line on stderr; 2 the command line was
+wrong. `cairn audit` has finer ones of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+
+import click
+
+from cairn.cli._lazy import Entry, LazyGroup
+from cairn.errors import CairnError
+
+ENTRIES = {
+    "audit": Entry("cairn.cli._audit", "audit", "Check evidence back to the sensors' signatures."),
+    "down": Entry("cairn.cli._processes", "down", "End the local run that `make up` left running."),
+    "export": Entry("cairn.cli._programs", "export", "Make an integer program from a model."),
+    "inspect": Entry("cairn.cli._programs", "inspect", "Show what a program file holds."),
+    "models": Entry("cairn.cli._models", "models", "List and show the registry's models."),
+    "operator": Entry("cairn.cli._operator", "operator", "Answer requests with stake behind it."),
+    "serve": Entry("cairn.cli._serve", "serve", "Serve models over HTTP."),
+    "storage": Entry("cairn.cli._storage", "storage", "Add, fetch, pin and check content."),
+    "versions": Entry("cairn.cli._models", "versions", "List the versions of a model."),
+}
+
+
+def installed_version() -> str:
+    """The version of the installed package; that of the source tree has none of its own."""
+    try:
+        return version("cairn")
+    except PackageNotFoundError:
+        return "0.1.0+source"
+
+
+@click.group(
+    cls=LazyGroup, entries=ENTRIES, context_settings={"help_option_names": ["-h", "--help"]}
+)
+@click.version_option(installed_version(), prog_name="cairn")
+def cairn() -> None:
+    """Train, own, govern and sell a model together, from signing sensors to paid predictions."""
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line and return its exit code; errors become one line on stderr."""
+    try:
+        result = cairn.main(args=arguments, prog_name="cairn", standalone_mode=False)
+    except click.exceptions.Abort:
+        click.echo("cairn: interrupted", err=True)
+        return 130
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except CairnError as error:
+        click.echo("cairn: " + " ".join(str(error).split()), err=True)
+        return 1
+    except BrokenPipeError:
+        # The reader of our output has gone (`cairn … | head`): no more to say, and no trace.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    return result if isinstance(result, int) else 0
+
+
+def main() -> None:
+    """The console script."""
+    sys.exit(run())

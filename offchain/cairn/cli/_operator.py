@@ -1,0 +1,95 @@
+"""`cairn operator`: stake, work, look, withdraw. Thin: what it does is in `cairn.operator`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import click
+from pydantic import ValidationError
+
+from cairn.operator import OperatorError, Settings, configure_logs
+from cairn.operator.manage import initialise, look, withdraw
+from cairn.operator.service import run as run_worker
+
+
+class Coin(click.ParamType):
+    """An amount of the chain's native coin, in whole coins: `2.5`. Becomes wei."""
+
+    name = "coin"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> int:
+        if isinstance(value, int):
+            return value
+        try:
+            wei = Decimal(value).scaleb(18)
+        except InvalidOperation:
+            self.fail(f"{value!r} is not an amount such as 2.5", param, ctx)
+        if wei != wei.to_integral_value() or wei <= 0:
+            self.fail(f"{value!r} is not a positive amount in wei", param, ctx)
+        return int(wei)
+
+
+def _settings(account: str | None) -> Settings:
+    try:
+        return Settings(account=account) if account else Settings()  # type: ignore[call-arg]
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = "_".join(str(part) for part in first["loc"]).upper()
+        if first["type"] == "missing":
+            raise OperatorError(
+                "no account: name it with --account or CAIRN_OPERATOR_ACCOUNT"
+            ) from None
+        raise OperatorError(f"CAIRN_OPERATOR_{where}: {first['msg']}") from None
+
+
+account = click.option(
+    "--account", help="Ape account alias; CAIRN_OPERATOR_ACCOUNT does as well. Local: TEST::n."
+)
+
+
+@click.group()
+def operator() -> None:
+    """Answer requests, aggregate rounds and watch other operators, with stake behind it.
+
+    Settings come from CAIRN_OPERATOR_*; docs/spec/operator.md lists them.
+    """
+
+
+@operator.command()
+@account
+def run(account: str | None) -> None:
+    """Work until told to stop (SIGTERM, Ctrl-C)."""
+    settings = _settings(account)
+    configure_logs(settings.log_level)
+    asyncio.run(run_worker(settings))
+
+
+@operator.command()
+@account
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def status(account: str | None, as_json: bool) -> None:
+    """Show stake, earnings and jobs."""
+    found = look(_settings(account))
+    click.echo(json.dumps(found.as_dict()) if as_json else found.as_text())
+
+
+@operator.command()
+@account
+@click.option("--stake", type=Coin(), help="Coin to add to the stake.")
+@click.option("--model", "models", type=int, multiple=True, help="A model to serve; repeatable.")
+def init(account: str | None, stake: int | None, models: tuple[int, ...]) -> None:
+    """Stake coin and opt into models. What is done already is left as it is."""
+    for line in initialise(_settings(account), stake_wei=stake or 0, models=models):
+        click.echo(line)
+
+
+@operator.command(name="withdraw")
+@account
+@click.option("--unbond", type=Coin(), help="Also begin to take this much stake out.")
+def withdraw_command(account: str | None, unbond: int | None) -> None:
+    """Pay out earnings and bounties, and stake that has finished unbonding."""
+    for line in withdraw(_settings(account), unbond_wei=unbond or 0):
+        click.echo(line)

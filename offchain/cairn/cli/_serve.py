@@ -1,0 +1,39 @@
+"""`cairn serve`."""
+
+from __future__ import annotations
+
+import click
+from pydantic import ValidationError
+
+from cairn.cli._connection import Connection
+from cairn.errors import CairnError
+from cairn.serving import ServingSettings, create_app
+from cairn.serving import serve as run_server
+from cairn.serving.chain import ChainCatalog, decode_program
+
+
+@click.command()
+@click.option("--host", help="The address to listen at.  [CAIRN_SERVE_HOST; 127.0.0.1]")
+@click.option("--port", type=int, help="The port to listen at.  [CAIRN_SERVE_PORT; 8690]")
+@click.option(
+    "--access",
+    type=click.Choice(["closed", "open"]),
+    help="Who may ask: nobody, or everybody without payment.  [CAIRN_SERVE_ACCESS; closed]",
+)
+@click.option("--models", help="Registry ids such as 1,4, or `all`.  [CAIRN_SERVE_MODELS; all]")
+def serve(**options: object) -> None:
+    """Serve the registry's models over HTTP (Open Inference Protocol), until stopped."""
+    given = {name: value for name, value in options.items() if value is not None}
+    try:
+        settings = ServingSettings(**given)  # type: ignore[arg-type]
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise CairnError(f"the setting {where} of the server: {first['msg']}") from error
+    connection = Connection()
+    system = connection.connect()
+    store = connection.open_store()
+    try:
+        run_server(create_app(settings, ChainCatalog(system, store), decode_program), settings)
+    finally:
+        store.close()

@@ -1,0 +1,34 @@
+"""Integer programs ("cairn-program/1"): canonical bytes, parser, reference interpreter, builders.
+
+docs/numerics.md is normative; the contract Evaluator computes the same integers, bit for bit.
+"""
+
+from cairn.domain.programs._builders import LayerSpec, dense_program, linear_program
+from cairn.domain.programs._chunks import KERNELS, Chunk, Kernel
+from cairn.domain.programs._features import PADDING, FeatureRule
+from cairn.domain.programs._federated import linear_program_from_aggregate
+from cairn.domain.programs._format import Kind, OutputMode, ProgramError, header_hash
+from cairn.domain.programs._program import Program, parse_program
+from cairn.domain.programs._tree_builder import Tree, trees_program
+from cairn.domain.programs._trees import Ensemble
+
+__all__ = [
+    "KERNELS",
+    "PADDING",
+    "Chunk",
+    "Ensemble",
+    "FeatureRule",
+    "Kernel",
+    "Kind",
+    "LayerSpec",
+    "OutputMode",
+    "Program",
+    "ProgramError",
+    "Tree",
+    "dense_program",
+    "header_hash",
+    "linear_program",
+    "linear_program_from_aggregate",
+    "parse_program",
+    "trees_program",
+]

@@ -1,0 +1,35 @@
+"""The worker: answers requests, aggregates rounds, watches others; loses nothing when killed."""
+
+from cairn.operator._health import Health
+from cairn.operator._logs import JsonLines, configure_logs
+from cairn.operator._ports import (
+    AggregateFiles,
+    AggregateRound,
+    Content,
+    Contracts,
+    OperatorError,
+    ParseProgram,
+    ProgramRunner,
+)
+from cairn.operator._programs import Programs
+from cairn.operator._settings import Settings
+from cairn.operator._status import OperatorStatus, read_status
+from cairn.operator._worker import Worker
+
+__all__ = [
+    "AggregateFiles",
+    "AggregateRound",
+    "Content",
+    "Contracts",
+    "Health",
+    "JsonLines",
+    "OperatorError",
+    "OperatorStatus",
+    "ParseProgram",
+    "ProgramRunner",
+    "Programs",
+    "Settings",
+    "Worker",
+    "configure_logs",
+    "read_status",
+]

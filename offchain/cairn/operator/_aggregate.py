@@ -1,0 +1,75 @@
+"""A round's arithmetic, from `cairn.training`: the default `AggregateRound`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+
+from cairn import chain
+from cairn.operator._ports import AggregateFiles, OperatorError
+from cairn.training import (
+    Aggregate,
+    Plan,
+    PostedUpdate,
+    derive_program,
+    usable_updates,
+)
+from cairn.training.updates import Int32s
+
+CARD_FORMAT = "cairn-card/1"
+
+
+def aggregate_round(
+    posted_plan: chain.Plan,
+    plan_file: bytes,
+    updates: Sequence[tuple[chain.Update, bytes | None]],
+    base: Callable[[], bytes | None],
+    previous: Callable[[], bytes | None],
+) -> AggregateFiles:
+    """Average the usable updates exactly, derive the program, and write the card."""
+    plan = Plan.from_json(plan_file)
+    if plan.hash != posted_plan.plan_hash:
+        raise OperatorError("the plan's file is not canonical JSON; the round cannot be aggregated")
+    posted = [
+        PostedUpdate(index, update.root, update.weight) for index, (update, _) in enumerate(updates)
+    ]
+    included, left_out = usable_updates(plan, posted, [content for _, content in updates])
+    if not included:
+        why = "; ".join(f"update {index}: {reason}" for index, reason in left_out.items())
+        raise OperatorError(f"no update can be used: {why}")
+    start = _parameters(base(), plan)
+    before = _parameters(previous(), plan) if plan.rule.momentum_permille else None
+    aggregate = Aggregate.make(plan, included, start, before)
+    program = derive_program(plan, aggregate.parameters)
+    card = {
+        "format": CARD_FORMAT,
+        "plan_hash": "0x" + plan.hash.hex(),
+        "estimator": plan.estimator.name,
+        "features": [feature.name for feature in plan.features],
+        "target": plan.target.name,
+        "parameters_root": "0x" + aggregate.root.hex(),
+        "program_hash": "0x" + program.hash.hex(),
+        "updates": [
+            {
+                "index": one.index,
+                "member": updates[one.index][0].member,
+                "root": "0x" + one.root.hex(),
+                "weight": one.update.weight,
+            }
+            for one in included
+        ],
+        "left_out": {str(index): reason for index, reason in left_out.items()},
+    }
+    return AggregateFiles(
+        root=aggregate.root,
+        aggregate=aggregate.to_bytes(),
+        program=program.to_bytes(),
+        program_hash=program.hash,
+        card=json.dumps(card, sort_keys=True, separators=(",", ":")).encode("ascii"),
+    )
+
+
+def _parameters(file: bytes | None, plan: Plan) -> Int32s | None:
+    if file is None:
+        return None
+    return Aggregate.from_bytes(file, n_parameters=plan.n_parameters).parameters

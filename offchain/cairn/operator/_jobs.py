@@ -1,0 +1,113 @@
+"""What the worker knows of requests and rounds: tables filled from logs, worked off in order."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import (
+    Column,
+    Connection,
+    LargeBinary,
+    String,
+    Table,
+    func,
+    insert,
+    select,
+    update,
+)
+
+from cairn.chain import Number, metadata
+
+CURSOR = "operator"
+"""The name of the worker's position in the chain's logs."""
+
+
+class Job(StrEnum):
+    """Where a request stands, for this operator. docs/spec/operator.md has the picture."""
+
+    SEEN = "seen"
+    """Open; not yet answered by us."""
+    LEFT = "left"
+    """Open or answered by another; nothing for us to do but to see how it ends."""
+    ANSWERING = "answering"
+    ANSWERED = "answered"
+    """Our answer stands; its window runs."""
+    SETTLING = "settling"
+    OTHERS = "others"
+    """Another operator's answer stands, which we have not checked yet."""
+    CHALLENGING = "challenging"
+    SETTLED = "settled"
+    REFUNDED = "refunded"
+    SLASHED = "slashed"
+
+
+ENDED = (Job.SETTLED, Job.REFUNDED, Job.SLASHED)
+
+
+class RoundJob(StrEnum):
+    OPEN = "open"
+    POSTING = "posting"
+    POSTED = "posted"
+    """An aggregate stands; `is_ours` says whose."""
+    FINALIZING = "finalizing"
+    LEFT = "left"
+    ENDED = "ended"
+
+
+requests = Table(
+    "operator_requests",
+    metadata,
+    Column("request_id", Number, primary_key=True, autoincrement=False),
+    Column("model_id", Number, nullable=False),
+    Column("terms_id", Number, nullable=False),
+    Column("named", String, nullable=False),  # the only operator who may answer; zero: any
+    Column("deadline", Number, nullable=False),
+    Column("features", LargeBinary, nullable=False),  # emptied when the request has ended
+    Column("state", String, nullable=False, index=True),
+    Column("attempt", Number, nullable=False, default=0),
+    Column("intent", String),
+    Column("answered_by", String),
+    Column("outputs", LargeBinary),
+    Column("challengeable_until", Number),
+    Column("note", String),  # for people: why it waits, or was left
+)
+
+rounds = Table(
+    "operator_rounds",
+    metadata,
+    Column("round_id", Number, primary_key=True, autoincrement=False),
+    Column("model_id", Number, nullable=False),
+    Column("submit_until", Number, nullable=False),
+    Column("aggregate_until", Number, nullable=False),
+    Column("state", String, nullable=False, index=True),
+    Column("attempt", Number, nullable=False, default=0),
+    Column("intent", String),
+    Column("posted_by", String),
+    Column("final_from", Number),  # unix seconds: the aggregate's window is over after it
+    Column("note", String),
+)
+
+bindings = Table(
+    "operator_bindings",
+    metadata,
+    Column("chain_id", Number, primary_key=True, autoincrement=False),
+    Column("market", String, nullable=False),
+    Column("account", String, nullable=False),
+)
+
+
+def add_once(db: Connection, table: Table, key: Column[Any], values: dict[str, Any]) -> None:
+    """Insert a row unless its key is there. The store has one writer, so look first."""
+    if db.execute(select(key).where(key == values[key.name])).first() is None:
+        db.execute(insert(table).values(**values))
+
+
+def change(db: Connection, table: Table, key: Any, **values: Any) -> None:
+    (column,) = table.primary_key.columns
+    db.execute(update(table).where(column == key).values(**values))
+
+
+def count_by_state(db: Connection, table: Table) -> dict[str, int]:
+    query = select(table.c.state, func.count()).group_by(table.c.state)
+    return {row[0]: row[1] for row in db.execute(query)}

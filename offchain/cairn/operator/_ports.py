@@ -1,0 +1,134 @@
+"""What the worker wants of the rest of the world; the clients of `cairn.chain` fit as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from cairn.chain import Aggregate, Call, Log, Phase, Plan, Request, Terms, Update, Version
+from cairn.errors import CairnError
+
+
+class OperatorError(CairnError):
+    """The worker cannot do what it was asked to; the message says what to change."""
+
+
+class ProgramRunner(Protocol):
+    """A parsed integer program."""
+
+    @property
+    def hash(self) -> bytes:
+        """The 32 bytes that name it on chain."""
+        ...
+
+    def run_packed(self, features: bytes) -> bytes:
+        """Packed big-endian int32 to the same; empty bytes are the outcome `invalid`."""
+        ...
+
+
+ParseProgram = Callable[[bytes], ProgramRunner]
+"""Raises `CairnError` for bytes that are not a program."""
+
+
+class Content(Protocol):
+    """Content by its binary CID. `fetch` returns verified bytes, or raises `CairnError`."""
+
+    def fetch(self, cid: bytes) -> bytes: ...
+
+    def add(self, data: bytes) -> bytes:
+        """Keep and pin bytes; returns their binary CID."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class AggregateFiles:
+    """What an operator posts about a round, and the files behind it."""
+
+    root: bytes
+    aggregate: bytes
+    program: bytes
+    program_hash: bytes
+    card: bytes
+
+
+class AggregateRound(Protocol):
+    """The arithmetic of a round.
+
+    Gets the plan as the chain has it and its file; the updates as posted, with their files, or None
+    where nobody shows one; and functions that fetch the aggregate of the base version and of the
+    version that this was trained from (None where there is none). Checks every root; raises
+    `CairnError` that says what does not hold.
+    """
+
+    def __call__(
+        self,
+        posted_plan: Plan,
+        plan_file: bytes,
+        updates: Sequence[tuple[Update, bytes | None]],
+        base: Callable[[], bytes | None],
+        previous: Callable[[], bytes | None],
+    ) -> AggregateFiles: ...
+
+
+class Decodes(Protocol):
+    @property
+    def address(self) -> str: ...
+
+    def topics(self, *events: type[Any]) -> list[bytes]: ...
+
+    def decode(self, log: Log) -> Any | None: ...
+
+
+class Market(Decodes, Protocol):
+    def get_request(self, request_id: int) -> Request: ...
+
+    def answer(self, request_id: int, outputs: bytes) -> Call: ...
+
+    def challenge(self, request_id: int, features: bytes) -> Call: ...
+
+    def settle(self, request_ids: Sequence[int]) -> Call: ...
+
+
+class Registry(Protocol):
+    def terms(self, terms_id: int) -> Terms: ...
+
+    def version(self, model_id: int, version: int) -> Version: ...
+
+
+class Ledger(Protocol):
+    def is_serving(self, operator: str, model_id: int) -> bool: ...
+
+    def free_wei(self, operator: str) -> int: ...
+
+
+class Rounds(Decodes, Protocol):
+    def plan(self, round_id: int) -> Plan: ...
+
+    def phase(self, round_id: int) -> Phase: ...
+
+    def updates(self, round_id: int) -> list[Update]: ...
+
+    def aggregate_of(self, round_id: int) -> Aggregate: ...
+
+    def aggregate(
+        self,
+        round_id: int,
+        root: bytes,
+        cid: bytes,
+        program_hash: bytes,
+        program_cid: bytes,
+        card_cid: bytes,
+    ) -> Call: ...
+
+    def finalize(self, round_id: int) -> Call: ...
+
+
+@dataclass(frozen=True)
+class Contracts:
+    """The contracts that the worker works with."""
+
+    market: Market
+    registry: Registry
+    ledger: Ledger
+    rounds: Rounds

@@ -1,0 +1,120 @@
+"""What an operator has at stake, has earned and is doing: for people and for monitors."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from cairn.chain import (
+    NATIVE_COIN,
+    ModelRegistry,
+    Store,
+    System,
+    position_of,
+    spending_of,
+)
+from cairn.operator._jobs import CURSOR, count_by_state, requests, rounds
+
+
+@dataclass(frozen=True)
+class OperatorStatus:
+    """Amounts in the smallest unit."""
+
+    account: str
+    chain_id: int
+    head_block: int
+    head_timestamp: int
+    next_block: int
+    """The first block that the worker has not read yet."""
+    balance_wei: int
+    stake_wei: int
+    free_wei: int
+    locked_wei: int
+    unbonding_wei: int
+    unbonding_ready_at: int
+    bounty_wei: int
+    fees_spent_wei: int
+    serves: tuple[int, ...]
+    owed: dict[str, int] = field(default_factory=dict)
+    """Currency -> earnings that `withdraw` would send."""
+    requests: dict[str, int] = field(default_factory=dict)
+    """State -> how many."""
+    rounds: dict[str, int] = field(default_factory=dict)
+    transactions_waiting: int = 0
+
+    def as_text(self) -> str:
+        """For people: amounts of coin in whole coins."""
+
+        def coin(wei: int) -> str:
+            return f"{Decimal(wei).scaleb(-18).normalize():f} coin"
+
+        def jobs(counts: dict[str, int]) -> str:
+            return ", ".join(f"{count} {state}" for state, count in counts.items()) or "none"
+
+        lines = [
+            ("account", f"{self.account}, {coin(self.balance_wei)}"),
+            ("stake", f"{coin(self.stake_wei)}: {coin(self.free_wei)} free, the rest locked"),
+            ("unbonding", coin(self.unbonding_wei)),
+            ("bounties", coin(self.bounty_wei)),
+            ("earned", ", ".join(f"{n} of {c}" for c, n in self.owed.items()) or "nothing owed"),
+            ("fees paid", coin(self.fees_spent_wei)),
+            ("serves", ", ".join(f"model {one}" for one in self.serves) or "no model"),
+            ("requests", jobs(self.requests)),
+            ("rounds", jobs(self.rounds)),
+            ("waiting", f"{self.transactions_waiting} transactions"),
+            ("read", f"up to block {self.next_block - 1} of {self.head_block}"),
+        ]
+        return "\n".join(f"{name:<10} {value}" for name, value in lines)
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def currencies_of(models: ModelRegistry) -> tuple[str, ...]:
+    """What the registry's models are priced in; the native coin is always among them."""
+    found = [NATIVE_COIN]
+    found += [models.model(model_id).currency for model_id in range(1, models.n_models() + 1)]
+    return tuple(dict.fromkeys(found))
+
+
+def read_status(system: System, account: str, store: Store | None = None) -> OperatorStatus:
+    """Chain and store as they are now; the worker may be running or not."""
+    head = system.node.head()
+    stakes = system.stakes
+    serves = tuple(
+        model_id
+        for model_id in range(1, system.models.n_models() + 1)
+        if stakes.is_serving(account, model_id)
+    )
+    owed = {one: system.market.owed(account, one) for one in currencies_of(system.models)}
+    kept: dict[str, Any] = {"next_block": 0, "fees_spent_wei": 0}
+    if store is not None:
+        spending = spending_of(store, account)
+        with store.begin() as db:
+            jobs = {
+                "requests": count_by_state(db, requests),
+                "rounds": count_by_state(db, rounds),
+            }
+        kept = {
+            "next_block": position_of(store, CURSOR) or 0,
+            "fees_spent_wei": spending.spent_wei,
+            "transactions_waiting": spending.waiting,
+            **jobs,
+        }
+    return OperatorStatus(
+        account=account,
+        chain_id=system.network.chain_id,
+        head_block=head.number,
+        head_timestamp=head.timestamp,
+        balance_wei=system.node.balance_wei(account),
+        stake_wei=stakes.stake_wei(account),
+        free_wei=stakes.free_wei(account),
+        locked_wei=stakes.locked_wei(account),
+        unbonding_wei=stakes.unbonding_wei(account),
+        unbonding_ready_at=stakes.unbonding_ready_at(account),
+        bounty_wei=stakes.bounty_wei(account),
+        serves=serves,
+        owed={currency: amount for currency, amount in owed.items() if amount},
+        **kept,
+    )

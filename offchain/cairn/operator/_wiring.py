@@ -1,0 +1,122 @@
+"""From settings to a worker: the one place that knows which implementations there are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from cairn.chain import (
+    Deployment,
+    Lease,
+    LocalSigner,
+    Outbox,
+    Plan,
+    Store,
+    System,
+    Update,
+    open_account,
+)
+from cairn.domain.cid import Cid
+from cairn.domain.programs import parse_program
+from cairn.operator._ports import AggregateFiles, AggregateRound, Content, Contracts, ParseProgram
+from cairn.operator._programs import Programs
+from cairn.operator._settings import Settings
+from cairn.operator._worker import Worker
+from cairn.storage import ContentStore, StorageConfig, open_store
+
+
+class StoredContent:
+    """A content store, addressed by the binary CIDs that contracts hold."""
+
+    def __init__(self, store: ContentStore) -> None:
+        self._store = store
+
+    def fetch(self, cid: bytes) -> bytes:
+        return self._store.fetch(Cid.from_bytes(cid))
+
+    def add(self, data: bytes) -> bytes:
+        return self._store.add(data).binary
+
+
+def open_content(settings: Settings) -> StoredContent:
+    """The embedded store, and an IPFS node's if one is named."""
+    return StoredContent(open_store(StorageConfig(folder=settings.store, ipfs=settings.ipfs)))
+
+
+def train_together(
+    posted_plan: Plan,
+    plan_file: bytes,
+    updates: Sequence[tuple[Update, bytes | None]],
+    base: Callable[[], bytes | None],
+    previous: Callable[[], bytes | None],
+) -> AggregateFiles:
+    """The arithmetic of `cairn.training`, imported when there is a round: it brings scikit-learn."""
+    from cairn.operator._aggregate import aggregate_round
+
+    return aggregate_round(posted_plan, plan_file, updates, base, previous)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What may be replaced: by tests, and by whoever has other arithmetic or another store."""
+
+    open_content: Callable[[Settings], Content] = open_content
+    parse_program: ParseProgram = parse_program
+    aggregate_round: AggregateRound | None = train_together
+
+
+def connect(settings: Settings) -> tuple[System, LocalSigner]:
+    """The contracts and the account that settings name. Raises `ChainError`."""
+    deployment = Deployment.load(settings.deployment)
+    system = System.connect(settings.network(deployment.chain_id), deployment)
+    signer = open_account(
+        settings.account, system.node, system.network, passphrase_file=settings.passphrase_file
+    )
+    return system, signer
+
+
+class Running:
+    """A worker with all that it holds open; `close` lets go of it in order."""
+
+    def __init__(self, settings: Settings, parts: Parts) -> None:
+        self.system, signer = connect(settings)
+        self._store = Store(settings.database)
+        self._lease: Lease | None = None
+        try:
+            self._lease = self._store.lease(signer.address)
+            content = parts.open_content(settings)
+            self._programs = Programs(content, parts.parse_program)
+            outbox = Outbox(
+                self._store,
+                self.system.node,
+                signer,
+                self._lease,
+                chain_id=self.system.network.chain_id,
+                confirmations=settings.confirmations,
+                policy=settings.fee_policy(),
+            )
+            self.worker = Worker(
+                settings,
+                Contracts(
+                    self.system.market, self.system.models, self.system.stakes, self.system.rounds
+                ),
+                self.system.node,
+                self._store,
+                outbox,
+                self._programs,
+                content,
+                chain_id=self.system.network.chain_id,
+                first_block=self.system.deployment.first_block,
+                aggregate_round=parts.aggregate_round,
+            )
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        programs: Programs | None = getattr(self, "_programs", None)
+        if programs is not None:
+            programs.close()
+        if self._lease is not None:
+            self._lease.release()
+        self._store.close()

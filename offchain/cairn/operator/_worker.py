@@ -1,0 +1,580 @@
+"""The worker: one step after another, each of which may be the last.
+
+A step reads what is new on the chain, looks after transactions on their way, and works off jobs.
+Every job's state is kept before the next is begun, and every transaction goes through the outbox
+under a key made of the job, so a step that is cut off anywhere is simply done again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from sqlalchemy import Connection, insert, select
+
+from cairn.chain import (
+    ZERO_ADDRESS,
+    AggregatePosted,
+    Answered,
+    Challenged,
+    Head,
+    Log,
+    LogCursor,
+    Node,
+    NodeUnreachable,
+    Outbox,
+    Phase,
+    Refunded,
+    Requested,
+    Reverted,
+    RoundCancelled,
+    RoundFinalized,
+    RoundOpened,
+    Settled,
+    State,
+    Status,
+    Store,
+    StoreBusy,
+    Terms,
+    Update,
+    Version,
+)
+from cairn.domain.keccak import keccak256
+from cairn.errors import CairnError
+from cairn.operator._jobs import (
+    CURSOR,
+    ENDED,
+    Job,
+    RoundJob,
+    add_once,
+    bindings,
+    change,
+    count_by_state,
+    requests,
+    rounds,
+)
+from cairn.operator._ports import AggregateRound, Content, Contracts, OperatorError
+from cairn.operator._programs import Programs
+from cairn.operator._settings import Settings
+
+_log = logging.getLogger(__name__)
+
+_ANSWERS_A_STEP = 64
+_MOST_ATTEMPTS = 5
+_PAGES_A_STEP = 8
+
+
+def _say(event: str, *, level: int = logging.INFO, **fields: Any) -> None:
+    _log.log(level, event, extra={"fields": fields})
+
+
+class Worker:
+    """One operator's duties on one chain."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        contracts: Contracts,
+        node: Node,
+        store: Store,
+        outbox: Outbox,
+        programs: Programs,
+        content: Content,
+        *,
+        chain_id: int,
+        first_block: int = 0,
+        aggregate_round: AggregateRound | None = None,
+    ) -> None:
+        self._settings = settings
+        self._contracts = contracts
+        self._node = node
+        self._store = store
+        self._outbox = outbox
+        self._programs = programs
+        self._content = content
+        self._aggregate_round = aggregate_round if settings.aggregate else None
+        self._terms: dict[int, Terms] = {}
+        self._versions: dict[tuple[int, int], Version] = {}
+        self._serving: dict[int, bool] = {}
+        self._steps = 0
+        self._resting: dict[tuple[str, int], int] = {}  # job -> the step that looks at it again
+        self._bind(chain_id)
+        market, rounds_ = contracts.market, contracts.rounds
+        self._cursor = LogCursor(
+            store,
+            node,
+            CURSOR,
+            [market.address, rounds_.address],
+            [
+                *market.topics(Requested, Answered, Settled, Refunded, Challenged),
+                *rounds_.topics(RoundOpened, AggregatePosted, RoundFinalized, RoundCancelled),
+            ],
+            first_block=first_block,
+            confirmations=settings.confirmations,
+            page_blocks=settings.log_page_blocks,
+        )
+
+    @property
+    def account(self) -> str:
+        return self._outbox.account
+
+    @property
+    def next_block(self) -> int:
+        """The first block that has not been read yet."""
+        return self._cursor.next_block
+
+    def counts(self) -> dict[str, Any]:
+        """For monitors: where the worker is, and how many jobs are in which state."""
+        waiting = len(self._outbox.live())
+        with self._store.begin() as db:
+            return {
+                "account": self.account,
+                "next_block": self.next_block,
+                "transactions_waiting": waiting,
+                "requests": count_by_state(db, requests),
+                "rounds": count_by_state(db, rounds),
+            }
+
+    def _bind(self, chain_id: int) -> None:
+        """A store belongs to one account on one deployment: its keys mean nothing elsewhere."""
+        mine = (chain_id, self._contracts.market.address, self.account)
+        with self._store.begin() as db:
+            row = db.execute(select(bindings)).first()
+            if row is None:
+                db.execute(insert(bindings).values(mine))
+            elif tuple(row) != mine:
+                raise OperatorError(
+                    f"the store belongs to {row.account} on chain {row.chain_id} with the market "
+                    f"at {row.market}; give {self.account} a store of its own"
+                )
+
+    def step(self) -> bool:
+        """Do all that can be done now. True if there is more to read at once.
+
+        Raises `NodeUnreachable` or `NodeRefused` if the chain cannot be asked: come again.
+        """
+        head = self._node.head()
+        self._steps += 1
+        self._resting = {job: step for job, step in self._resting.items() if step > self._steps}
+        self._serving.clear()
+        caught_up = self._cursor.advance(head, self._note, pages=_PAGES_A_STEP)
+        self._outbox.tick(head)
+        if not caught_up:  # what looks open may be answered in blocks that are not read yet
+            return True
+        self._follow_up()
+        self._each(self._rows(requests, Job.SEEN, _ANSWERS_A_STEP), requests, head, self._answer)
+        if self._settings.watch != "none":
+            self._each(self._rows(requests, Job.OTHERS), requests, head, self._check)
+        self._gather_settlements(head)
+        self._post_settlements(head)
+        if self._aggregate_round is not None:
+            self._each(self._rows(rounds, RoundJob.OPEN), rounds, head, self._aggregate)
+            self._each(self._rows(rounds, RoundJob.POSTED), rounds, head, self._finalize)
+        return False
+
+    # --- what the chain says ------------------------------------------------------------------
+
+    def _note(self, db: Connection, logs: list[Log]) -> None:
+        """Inside the cursor's transaction: from events to rows."""
+        for log in logs:
+            event = self._contracts.market.decode(log) or self._contracts.rounds.decode(log)
+            if isinstance(event, Requested):
+                values = {
+                    "request_id": event.request_id,
+                    "model_id": event.model_id,
+                    "terms_id": event.terms_id,
+                    "named": event.operator,
+                    "deadline": event.deadline,
+                    "features": event.features,
+                    "state": Job.SEEN,
+                }
+                add_once(db, requests, requests.c.request_id, values)
+            elif isinstance(event, Answered):
+                ours = event.operator == self.account
+                _say("answered", request=event.request_id, operator=event.operator)
+                change(
+                    db,
+                    requests,
+                    event.request_id,
+                    state=Job.ANSWERED if ours else Job.OTHERS,
+                    answered_by=event.operator,
+                    outputs=event.outputs,
+                    challengeable_until=event.challengeable_until,
+                    attempt=0,
+                    note=None,
+                )
+            elif isinstance(event, Settled):
+                self._end(db, event.request_id, Job.SETTLED)
+            elif isinstance(event, Refunded):
+                self._end(db, event.request_id, Job.REFUNDED)
+            elif isinstance(event, Challenged):
+                self._end(db, event.request_id, Job.SLASHED)
+                if event.operator == self.account:
+                    _say("our answer was wrong", level=logging.ERROR, request=event.request_id)
+            elif isinstance(event, RoundOpened):
+                values = {
+                    "round_id": event.round_id,
+                    "model_id": event.model_id,
+                    "submit_until": event.submit_until,
+                    "aggregate_until": event.aggregate_until,
+                    "state": RoundJob.OPEN,
+                }
+                add_once(db, rounds, rounds.c.round_id, values)
+            elif isinstance(event, AggregatePosted):
+                change(
+                    db,
+                    rounds,
+                    event.round_id,
+                    state=RoundJob.POSTED,
+                    posted_by=event.operator,
+                    attempt=0,
+                    note=None,
+                )
+            elif isinstance(event, (RoundFinalized, RoundCancelled)):
+                change(db, rounds, event.round_id, state=RoundJob.ENDED)
+
+    @staticmethod
+    def _end(db: Connection, request_id: int, state: Job) -> None:
+        change(db, requests, request_id, state=state, features=b"", note=None)
+        _say(state.value, request=request_id)
+
+    # --- parts --------------------------------------------------------------------------------
+
+    def _rows(self, table: Any, state: str, most: int | None = None) -> list[Any]:
+        (key,) = table.primary_key.columns
+        query = select(table).where(table.c.state == state).order_by(key)
+        with self._store.begin() as db:
+            found = [row for row in db.execute(query) if (table.name, row[0]) not in self._resting]
+        return found[:most]
+
+    def _set(self, table: Any, key: int, **values: Any) -> None:
+        with self._store.begin() as db:
+            change(db, table, key, **values)
+
+    def _each(
+        self, rows: Iterable[Any], table: Any, head: Head, work: Callable[[Any, Head], None]
+    ) -> None:
+        """Work off rows; one that cannot be done now waits and holds up no other."""
+        for row in rows:
+            try:
+                work(row, head)
+            except (NodeUnreachable, StoreBusy):
+                raise
+            except CairnError as error:
+                self._wait(table, row, str(error))
+            except Exception as error:  # noqa: BLE001 - one bad job must not end the others
+                _log.exception("a job failed", extra={"fields": {"job": row[0]}})
+                self._wait(table, row, f"{type(error).__name__}: {error}")
+
+    def _wait(self, table: Any, row: Any, note: str, *, level: int = logging.WARNING) -> None:
+        """Look at a job again after a while; say so once for each reason."""
+        self._rest(table, row)
+        if row.note != note:
+            self._set(table, row[0], note=note)
+            _say("waits", level=level, job=f"{table.name}:{row[0]}", why=note)
+
+    def _rest(self, table: Any, row: Any, times: int = 1) -> None:
+        """Let a job be for some steps. Kept in memory only: a restart looks at all at once."""
+        self._resting[table.name, row[0]] = self._steps + times * self._settings.retry_after_steps
+
+    def _terms_of(self, terms_id: int) -> Terms:
+        if terms_id not in self._terms:
+            self._terms[terms_id] = self._contracts.registry.terms(terms_id)
+        return self._terms[terms_id]
+
+    def _version_of(self, model_id: int, version: int) -> Version:
+        if (model_id, version) not in self._versions:
+            found = self._contracts.registry.version(model_id, version)
+            self._versions[model_id, version] = found
+        return self._versions[model_id, version]
+
+    def _is_serving(self, model_id: int) -> bool:
+        if self._settings.models and model_id not in self._settings.models:
+            return False
+        if model_id not in self._serving:
+            self._serving[model_id] = self._contracts.ledger.is_serving(self.account, model_id)
+        return self._serving[model_id]
+
+    def _run(self, terms: Terms, features: bytes) -> bytes:
+        """What the contract would compute. Only a program with the terms' hash is run."""
+        version = self._version_of(terms.model_id, terms.version)
+        program = self._programs.get(terms.program_hash, version.program_cid)
+        return program.run_packed(features)
+
+    def _free_wei(self) -> int:
+        """Stake that neither the chain nor an answer or aggregate on its way has taken."""
+        free = self._contracts.ledger.free_wei(self.account)
+        with self._store.begin() as db:
+            answering = db.execute(
+                select(requests.c.terms_id).where(requests.c.state == Job.ANSWERING)
+            ).all()
+            posting = db.execute(
+                select(rounds.c.round_id).where(rounds.c.state == RoundJob.POSTING)
+            ).all()
+        free -= sum(self._terms_of(row.terms_id).lock_wei for row in answering)
+        return free - sum(self._contracts.rounds.plan(row.round_id).lock_wei for row in posting)
+
+    # --- answering ----------------------------------------------------------------------------
+
+    def _answer(self, row: Any, head: Head) -> None:
+        request_id = row.request_id
+        if head.timestamp + self._settings.deadline_margin_s > row.deadline:
+            self._leave(row, "the deadline has passed or is too near")
+            return
+        if row.named not in (ZERO_ADDRESS, self.account):
+            self._leave(row, "another operator is named")
+            return
+        if not self._is_serving(row.model_id):
+            self._wait(requests, row, "this account does not serve the model", level=logging.DEBUG)
+            return
+        request = self._contracts.market.get_request(request_id)
+        if request.status != Status.OPEN:
+            self._wait(requests, row, "not open any more; its log will come", level=logging.DEBUG)
+            return
+        if keccak256(row.features) != request.features_hash:
+            raise OperatorError("the features in the log are not those that the market knows")
+        terms = self._terms_of(row.terms_id)
+        if self._free_wei() < terms.lock_wei:
+            raise OperatorError(f"too little free stake: an answer locks {terms.lock_wei} wei")
+        outputs = self._run(terms, row.features)
+        key = _key("answer", request_id, row.attempt)
+        try:
+            self._outbox.post(key, self._contracts.market.answer(request_id, outputs), head)
+        except Reverted as error:
+            self._wait(
+                requests,
+                row,
+                f"the market would refuse the answer: {error.reason}",
+                level=logging.DEBUG,
+            )
+            return
+        self._set(requests, request_id, state=Job.ANSWERING, intent=key, note=None)
+        _say("answering", request=request_id, model=row.model_id, outputs=outputs.hex())
+
+    def _leave(self, row: Any, note: str) -> None:
+        self._set(requests, row.request_id, state=Job.LEFT, note=note)
+        _say("left", request=row.request_id, why=note)
+
+    # --- watching others ------------------------------------------------------------------------
+
+    def _check(self, row: Any, head: Head) -> None:
+        request_id = row.request_id
+        if head.timestamp > row.challengeable_until:
+            self._leave(row, "its window is over")
+            return
+        if self._settings.watch == "served" and not self._is_serving(row.model_id):
+            self._leave(row, "answered by another; the model is not watched")
+            return
+        terms = self._terms_of(row.terms_id)
+        right = self._run(terms, row.features)
+        if right == row.outputs:
+            self._set(requests, request_id, state=Job.LEFT, note="another's, and right")
+            return
+        call = self._contracts.market.challenge(request_id, row.features)
+        try:
+            if not self._settings.challenge_at_a_loss:
+                gas = self._node.estimate_gas(self.account, call)
+                cost = gas * (head.base_fee_wei + self._node.tip_wei())
+                if cost > terms.lock_wei // 2:
+                    self._leave(row, f"wrong, but the bounty is less than {cost} wei of gas")
+                    return
+            key = _key("challenge", request_id, row.attempt)
+            self._outbox.post(key, call, head)
+        except Reverted as error:
+            self._wait(
+                requests,
+                row,
+                f"the market would refuse the proof: {error.reason}",
+                level=logging.DEBUG,
+            )
+            return
+        self._set(requests, request_id, state=Job.CHALLENGING, intent=key, note=None)
+        _say(
+            "challenging",
+            level=logging.WARNING,
+            request=request_id,
+            operator=row.answered_by,
+            answered=row.outputs.hex(),
+            right=right.hex(),
+        )
+
+    # --- settling -------------------------------------------------------------------------------
+
+    def _gather_settlements(self, head: Head) -> None:
+        """Put answers whose window is over into batches; a batch is fixed before it is sent."""
+        standing = self._rows(requests, Job.ANSWERED)
+        due = [row for row in standing if row.challengeable_until < head.timestamp]
+        alone = [[row] for row in due if row.attempt > 0]  # refused in company: one by one
+        rest = sorted((row for row in due if row.attempt == 0), key=lambda r: r.challengeable_until)
+        size = self._settings.settle_batch
+        batches = [rest[at : at + size] for at in range(0, len(rest), size)]
+        for batch in alone + batches:
+            wait_until = batch[0].challengeable_until + self._settings.settle_delay_s
+            company = any(
+                head.timestamp <= row.challengeable_until <= wait_until for row in standing
+            )
+            if batch[0].attempt == 0 and len(batch) < size and company:
+                continue
+            key = _key("settle", min(row.request_id for row in batch), batch[0].attempt)
+            with self._store.begin() as db:
+                for row in batch:
+                    change(db, requests, row.request_id, state=Job.SETTLING, intent=key)
+
+    def _post_settlements(self, head: Head) -> None:
+        batches: dict[str, list[Any]] = {}
+        for row in self._rows(requests, Job.SETTLING):
+            batches.setdefault(row.intent, []).append(row)
+        known = self._outbox.get_many(list(batches))
+        for key, batch in batches.items():
+            if key in known:
+                continue
+            ids = [row.request_id for row in batch]
+            try:
+                self._outbox.post(key, self._contracts.market.settle(ids), head)
+            except Reverted as error:
+                self._split(batch, error.reason)
+            else:
+                _say("settling", requests=ids)
+
+    def _split(self, batch: list[Any], reason: str) -> None:
+        """A batch was refused: somebody settled one of it. The others go one by one."""
+        with self._store.begin() as db:
+            for row in batch:
+                change(
+                    db,
+                    requests,
+                    row.request_id,
+                    state=Job.ANSWERED,
+                    intent=None,
+                    attempt=row.attempt + 1,
+                    note=reason,
+                )
+        for row in batch:
+            self._rest(requests, row, 2 ** min(row.attempt, 8))
+
+    # --- what became of transactions ------------------------------------------------------------
+
+    def _follow_up(self) -> None:
+        """Refused transactions: their jobs are looked at again. Mined ones show in the logs."""
+        for row, reason in self._refused(requests, (Job.ANSWERING, Job.CHALLENGING)):
+            before = Job.SEEN if row.state == Job.ANSWERING else Job.OTHERS
+            self._again(requests, row, before, Job.LEFT, reason)
+        batches: dict[str, list[Any]] = {}
+        for row, _ in self._refused(requests, (Job.SETTLING,)):
+            batches.setdefault(row.intent, []).append(row)
+        for batch in batches.values():
+            self._split(batch, "the batch was refused")
+        for row, reason in self._refused(rounds, (RoundJob.POSTING, RoundJob.FINALIZING)):
+            back = RoundJob.OPEN if row.state == RoundJob.POSTING else RoundJob.POSTED
+            self._again(rounds, row, back, RoundJob.LEFT, reason)
+
+    def _refused(self, table: Any, states: tuple[str, ...]) -> list[tuple[Any, str]]:
+        with self._store.begin() as db:
+            rows = db.execute(select(table).where(table.c.state.in_(states))).all()
+        known = self._outbox.get_many([row.intent for row in rows])
+        found = []
+        for row in rows:
+            intent = known.get(row.intent)
+            if intent is not None and intent.state is State.REVERTED:
+                found.append((row, intent.reason))
+        return found
+
+    def _again(self, table: Any, row: Any, before: str, given_up: str, reason: str) -> None:
+        attempt = row.attempt + 1
+        self._set(
+            table,
+            row[0],
+            state=given_up if attempt > _MOST_ATTEMPTS else before,
+            attempt=attempt,
+            note=reason or "refused",
+        )
+        self._rest(table, row)
+        _say("refused", level=logging.WARNING, job=row.intent, why=reason)
+
+    # --- rounds ---------------------------------------------------------------------------------
+
+    def _aggregate(self, row: Any, head: Head) -> None:
+        assert self._aggregate_round is not None
+        if head.timestamp <= row.submit_until or not self._is_serving(row.model_id):
+            return
+        if head.timestamp + self._settings.deadline_margin_s > row.aggregate_until:
+            self._set(rounds, row.round_id, state=RoundJob.LEFT, note="too late to aggregate")
+            return
+        contract = self._contracts.rounds
+        if contract.phase(row.round_id) != Phase.OPEN:
+            return  # its log will come
+        plan = contract.plan(row.round_id)
+        updates = contract.updates(row.round_id)
+        if not updates:
+            self._set(rounds, row.round_id, state=RoundJob.LEFT, note="nobody handed in")
+            return
+        if self._free_wei() < plan.lock_wei:
+            raise OperatorError(f"too little free stake: an aggregate locks {plan.lock_wei} wei")
+        plan_file = self._content.fetch(plan.plan_cid)
+        if keccak256(plan_file) != plan.plan_hash:
+            raise OperatorError("the plan's file is not the one that the round was opened with")
+        # Half of the time is for updates that are slow to come; then the round goes on without.
+        waits = 2 * head.timestamp < row.submit_until + row.aggregate_until
+        base = self._version_of(plan.model_id, plan.base_version) if plan.base_version else None
+        files = self._aggregate_round(
+            plan,
+            plan_file,
+            [(update, self._update_file(update, waits=waits)) for update in updates],
+            lambda: self._aggregate_file(base),
+            lambda: self._aggregate_file(
+                self._version_of(plan.model_id, base.parent) if base and base.parent else None
+            ),
+        )
+        call = contract.aggregate(
+            row.round_id,
+            files.root,
+            self._content.add(files.aggregate),
+            files.program_hash,
+            self._content.add(files.program),
+            self._content.add(files.card),
+        )
+        key = _key("aggregate", row.round_id, row.attempt)
+        self._outbox.post(key, call, head)
+        self._set(rounds, row.round_id, state=RoundJob.POSTING, intent=key, note=None)
+        _say("aggregating", round=row.round_id, updates=len(updates), root=files.root.hex())
+
+    def _update_file(self, update: Update, *, waits: bool) -> bytes | None:
+        try:
+            return self._content.fetch(update.cid)
+        except CairnError as error:
+            if waits:
+                raise OperatorError(
+                    f"the update of {update.member} cannot be had: {error}"
+                ) from error
+            return None
+
+    def _aggregate_file(self, version: Version | None) -> bytes | None:
+        """The aggregate that a version came from; None for one that no round made."""
+        if version is None or version.round_id == 0:
+            return None
+        return self._content.fetch(self._contracts.rounds.aggregate_of(version.round_id).cid)
+
+    def _finalize(self, row: Any, head: Head) -> None:
+        if row.posted_by != self.account:
+            return  # whoever posted it has his own stake to free
+        contract = self._contracts.rounds
+        final_from = row.final_from
+        if final_from is None:
+            aggregate, plan = contract.aggregate_of(row.round_id), contract.plan(row.round_id)
+            final_from = aggregate.posted_at + plan.window_s
+            self._set(rounds, row.round_id, final_from=final_from)
+        if head.timestamp <= final_from or contract.phase(row.round_id) != Phase.AGGREGATED:
+            return
+        key = _key("finalize", row.round_id, row.attempt)
+        self._outbox.post(key, contract.finalize(row.round_id), head)
+        self._set(rounds, row.round_id, state=RoundJob.FINALIZING, intent=key, note=None)
+        _say("finalizing", round=row.round_id)
+
+
+def _key(what: str, which: int, attempt: int) -> str:
+    """An intent's key. A further attempt is made only when the one before was refused for good."""
+    return f"{what}:{which}" if attempt == 0 else f"{what}:{which}:{attempt}"
+
+
+__all__ = ["ENDED", "Worker"]

@@ -1,0 +1,66 @@
+"""What an operator does by hand: stake, opt in, look, withdraw. Each may be done again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from cairn.chain import Sender, Store
+from cairn.operator._settings import Settings
+from cairn.operator._status import OperatorStatus, currencies_of, read_status
+from cairn.operator._wiring import connect
+
+
+def look(settings: Settings) -> OperatorStatus:
+    """Chain and store as they are now, whether the worker runs or not."""
+    system, signer = connect(settings)
+    store = Store(settings.database)
+    try:
+        return read_status(system, signer.address, store)
+    finally:
+        store.close()
+
+
+def initialise(
+    settings: Settings, *, stake_wei: int = 0, models: Sequence[int] = ()
+) -> Iterator[str]:
+    """Stake coin and opt into models; yields a line for each thing done. Raises `ChainError`."""
+    system, signer = connect(settings)
+    sender = Sender(system.node, signer, chain_id=system.network.chain_id)
+    if stake_wei:
+        sender.send(system.stakes.deposit(stake_wei))
+        yield f"staked {stake_wei} wei"
+    for model_id in models:
+        name = system.models.model(model_id).name  # raises for a model that there is not
+        if system.stakes.is_serving(signer.address, model_id):
+            yield f"model {model_id} ({name}) is served already"
+            continue
+        sender.send(system.stakes.opt_in(model_id))
+        yield f"model {model_id} ({name}) is served now"
+    yield f"free stake: {system.stakes.free_wei(signer.address)} wei"
+
+
+def withdraw(settings: Settings, *, unbond_wei: int = 0) -> Iterator[str]:
+    """Take out what can be; yields a line for each thing done. Raises `ChainError`."""
+    system, signer = connect(settings)
+    account, stakes = signer.address, system.stakes
+    sender = Sender(system.node, signer, chain_id=system.network.chain_id)
+    for currency in currencies_of(system.models):
+        amount = system.market.owed(account, currency)
+        if amount:
+            sender.send(system.market.pay(account, currency))
+            yield f"earnings: {amount} of {currency}"
+    bounty = stakes.bounty_wei(account)
+    if bounty:
+        sender.send(stakes.withdraw_bounty())
+        yield f"bounties: {bounty} wei"
+    unbonding, ready_at = stakes.unbonding_wei(account), stakes.unbonding_ready_at(account)
+    now = system.node.head().timestamp
+    if unbonding and now >= ready_at:
+        sender.send(stakes.withdraw())
+        yield f"stake: {unbonding} wei"
+    elif unbonding and not unbond_wei:
+        yield f"unbonding: {unbonding} wei, ready in {ready_at - now} s"
+    if unbond_wei:
+        sender.send(stakes.begin_unbonding(unbond_wei))
+        ready_at = stakes.unbonding_ready_at(account)
+        yield f"unbonding: {stakes.unbonding_wei(account)} wei, ready in {ready_at - now} s"

@@ -1,0 +1,48 @@
+"""Running a program on many rows: the port, and the fake that needs no program."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+Row = tuple[int, ...]
+"""Device integers of one row; MISSING for what was not measured."""
+
+
+class Predictor(Protocol):
+    """A decoded program. The same integers as the contract's, row by row; safe in threads."""
+
+    @property
+    def program_hash(self) -> bytes: ...
+
+    @property
+    def n_features(self) -> int: ...
+
+    @property
+    def n_outputs(self) -> int: ...
+
+    def predict(self, rows: Sequence[Row]) -> list[Row | None]:
+        """The outputs of each row; None for the outcome `invalid`."""
+        ...
+
+
+class FakePredictor:
+    """Outputs the sum of a row's features and a bias; any MISSING feature makes it invalid."""
+
+    n_outputs = 1
+
+    def __init__(
+        self,
+        program_hash: bytes,
+        n_features: int,
+        bias: int = 0,
+        before: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.program_hash = program_hash
+        self.n_features = n_features
+        self._bias = bias
+        self._before = before  # called first, so that a test can hold a request up
+
+    def predict(self, rows: Sequence[Row]) -> list[Row | None]:
+        self._before()
+        return [None if -(2**31) in row else (sum(row) + self._bias,) for row in rows]

@@ -1,0 +1,6 @@
+"""What binds the API to a chain and to Cairn's own programs; apart, since it imports much."""
+
+from cairn.serving._chain_catalog import ChainCatalog
+from cairn.serving._programs import ProgramPredictor, decode_program
+
+__all__ = ["ChainCatalog", "ProgramPredictor", "decode_program"]

@@ -1,0 +1,28 @@
+"""What can go wrong in a round, each with its own class."""
+
+from cairn.errors import CairnError
+
+__all__ = ["AggregateError", "PlanError", "TableError", "TrainingError", "UpdateError"]
+
+
+class TrainingError(CairnError):
+    """Any error of collaborative training."""
+
+
+class PlanError(TrainingError, ValueError):
+    """A plan that cannot be followed; the message names the field.
+
+    A ValueError too, so that pydantic adds the place of a part within the plan.
+    """
+
+
+class TableError(TrainingError):
+    """A table of readings that a member cannot train on."""
+
+
+class UpdateError(TrainingError):
+    """An update that cannot be made, read, or matched with its root."""
+
+
+class AggregateError(TrainingError):
+    """Updates that cannot be aggregated, or an aggregate file that cannot be read."""

@@ -1,0 +1,133 @@
+import pytest
+
+from cairn.chain import LogCursor, NodeRefused, NodeUnreachable, WrongNetwork
+
+
+@pytest.fixture
+def cursor(store, chain, tally):
+    def make(**settings):
+        return LogCursor(store, chain, "test", [tally.address], tally.topics(), **settings)
+
+    return make
+
+
+def add(chain, tally, *names):
+    for name in names:
+        chain.act("0x" + "22" * 20, tally.add(name))
+
+
+def names_into(seen, tally):
+    return lambda db, logs: seen.extend(tally.decode(log).name for log in logs)
+
+
+def test_advance__new_logs__are_handled_once_in_order(cursor, chain, tally):
+    seen = []
+    add(chain, tally, "a", "b")
+    one = cursor()
+    assert one.advance(chain.head(), names_into(seen, tally))
+    add(chain, tally, "c")
+    one.advance(chain.head(), names_into(seen, tally))
+    one.advance(chain.head(), names_into(seen, tally))
+    assert seen == ["a", "b", "c"]
+
+
+def test_advance__made_again__goes_on_where_it_was(cursor, chain, tally):
+    seen = []
+    add(chain, tally, "a")
+    cursor().advance(chain.head(), names_into(seen, tally))
+    add(chain, tally, "b")
+    cursor(first_block=0).advance(chain.head(), names_into(seen, tally))
+    assert seen == ["a", "b"]
+
+
+def test_advance__handler_fails__the_page_comes_again(cursor, chain, tally):
+    seen = []
+    add(chain, tally, "a")
+    one = cursor()
+
+    def fail(db, logs):
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        one.advance(chain.head(), fail)
+    cursor().advance(chain.head(), names_into(seen, tally))
+    assert seen == ["a"]
+
+
+def test_advance__page_refused__shrinks_then_grows_back(cursor, chain, tally):
+    seen = []
+    add(chain, tally, *"abcdefgh")
+    chain.mine(40)
+    chain.most_blocks_a_page = 3
+    one = cursor(page_blocks=16)
+    one.advance(chain.head(), names_into(seen, tally))
+    assert seen == list("abcdefgh")
+    assert one.page_blocks <= 5
+    chain.most_blocks_a_page = None
+    for _ in range(8):
+        chain.mine()
+        one.advance(chain.head(), names_into(seen, tally))
+    assert one.page_blocks == 16 and seen == list("abcdefgh")
+
+
+def test_advance__one_block_refused__says_so_and_loses_nothing(cursor, chain, tally):
+    seen = []
+    add(chain, tally, "a", "b", "c")
+    chain.fail("logs", *[NodeRefused("eth_getLogs", "no")] * 10)
+    one = cursor(page_blocks=4)
+    with pytest.raises(NodeRefused):
+        one.advance(chain.head(), names_into(seen, tally))
+    chain.faults.clear()
+    one.advance(chain.head(), names_into(seen, tally))
+    assert seen == ["a", "b", "c"]
+
+
+def test_advance__node_silent__asks_for_less_next_time(cursor, chain, tally):
+    add(chain, tally, "a", "b", "c")
+    chain.fail("logs", NodeUnreachable("time-out"))
+    one = cursor(page_blocks=4)
+    with pytest.raises(NodeUnreachable):
+        one.advance(chain.head(), names_into([], tally))
+    assert one.page_blocks == 2
+
+
+def test_advance__block_not_deep_enough__waits(cursor, chain, tally):
+    seen = []
+    add(chain, tally, "a")
+    one = cursor(confirmations=2)
+    one.advance(chain.head(), names_into(seen, tally))
+    assert seen == []
+    chain.mine(2)
+    one.advance(chain.head(), names_into(seen, tally))
+    assert seen == ["a"]
+
+
+def test_advance__reorganised_within_confirmations__sees_only_what_stayed(cursor, chain, tally):
+    seen = []
+    one = cursor(confirmations=2)
+    add(chain, tally, "a", "b", "lost")
+    one.advance(chain.head(), names_into(seen, tally))
+    chain.reorganise(1)
+    chain.mine(3)
+    one.advance(chain.head(), names_into(seen, tally))
+    assert seen == ["a", "b"]
+
+
+def test_advance__chain_rewritten_deeper__refuses_to_go_on(cursor, chain, tally):
+    add(chain, tally, "a", "b")
+    one = cursor()
+    one.advance(chain.head(), names_into([], tally))
+    chain.reorganise(2)
+    chain.mine()
+    with pytest.raises(WrongNetwork, match="begun anew"):
+        one.advance(chain.head(), names_into([], tally))
+
+
+def test_advance__some_pages_only__tells_that_more_is_left(cursor, chain, tally):
+    seen = []
+    add(chain, tally, *"abcd")  # from block 2
+    one = cursor(first_block=1, page_blocks=2)
+    assert not one.advance(chain.head(), names_into(seen, tally), pages=2)
+    assert seen == ["a", "b", "c"]
+    assert one.advance(chain.head(), names_into(seen, tally))
+    assert seen == list("abcd")

@@ -1,0 +1,155 @@
+"""Local training: what a table must hold, and what comes out as integers."""
+
+import numpy as np
+import pytest
+
+from cairn.domain.integers import MISSING
+from cairn.training import EstimatorPlan, Plan, Table, TableError, UpdateError, predict, train
+from cairn.training.local import quantise, standardise
+
+
+def _with(plan: Plan, **changes: object) -> Plan:
+    return Plan(**{**dict(plan), **changes})
+
+
+def test_train__a_linear_law__is_learned(plan: Plan, table: Table) -> None:
+    update = train(plan, table)
+    errors = predict(plan, update.values, table.features) - table.target
+    assert update.weight == 200
+    assert update.values.dtype == np.int32
+    assert 1 - errors.var() / table.target.var() > 0.99
+
+
+def test_train__twice__gives_the_same_bytes(plan: Plan, table: Table) -> None:
+    sgd = EstimatorPlan(
+        name="SGDRegressor",
+        parameters={"epochs": "5", "eta0": "0.05", "learning_rate": "constant"},
+    )
+    for one in (plan, _with(plan, estimator=sgd)):
+        assert train(one, table).to_bytes() == train(one, table).to_bytes()
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("LinearRegression", {}),
+        ("Ridge", {"alpha": "0.1"}),
+        ("Lasso", {"alpha": "0.0001", "epochs": "2000"}),
+        ("ElasticNet", {"alpha": "0.0001", "l1_ratio": "0.5"}),
+        ("HuberRegressor", {"alpha": "0.0001", "epsilon": "1.35", "epochs": "500"}),
+        (
+            "SGDRegressor",
+            {
+                "loss": "squared_error",
+                "penalty": "l2",
+                "learning_rate": "constant",
+                "eta0": "0.05",
+                "epochs": "50",
+            },
+        ),
+    ],
+)
+def test_train__each_estimator__beats_the_mean(
+    plan: Plan, table: Table, name: str, parameters: dict[str, str]
+) -> None:
+    plan = _with(plan, estimator=EstimatorPlan(name=name, parameters=parameters))
+    errors = predict(plan, train(plan, table).values, table.features) - table.target
+    assert 1 - (errors**2).mean() / table.target.var() > 0.9
+
+
+def test_train__from_a_base__gives_only_the_difference(plan: Plan, table: Table) -> None:
+    first = train(plan, table).values
+    again = train(plan, table, base=first)
+    assert np.abs(again.values).max() <= 1
+
+
+def test_train__sgd_from_a_base__starts_there(plan: Plan, table: Table) -> None:
+    sgd = _with(
+        plan,
+        estimator=EstimatorPlan(
+            name="SGDRegressor",
+            parameters={"epochs": "1", "eta0": "0.0001", "learning_rate": "constant"},
+        ),
+    )
+    base = train(plan, table).values
+    assert np.abs(train(sgd, table, base).values).max() < np.abs(train(sgd, table).values).max()
+
+
+def test_train__too_few_readings__is_refused_with_counts(plan: Plan, table: Table) -> None:
+    with pytest.raises(TableError, match=r"4 of 4 readings .* asks for 5"):
+        train(plan, Table(table.features[:4], table.target[:4]))
+    with pytest.raises(TableError, match="0 of 0 readings"):
+        train(plan, Table(table.features[:0], table.target[:0]))
+
+
+def test_train__no_target__is_refused_by_name(plan: Plan, table: Table) -> None:
+    with pytest.raises(TableError, match="gas_resistance"):
+        train(plan, Table(table.features, np.full(200, MISSING)))
+
+
+def test_train__another_schema__is_refused(plan: Plan, table: Table) -> None:
+    with pytest.raises(TableError, match="the plan names 3"):
+        train(plan, Table(table.features[:, :2], table.target))
+    with pytest.raises(UpdateError, match="base version has 2 parameters"):
+        train(plan, table, base=np.zeros(2, dtype=np.int32))
+    with pytest.raises(TableError, match="one row and one target"):
+        Table(table.features, table.target[:5])
+
+
+def test_train__missing_values__imputed_or_left_out_by_the_plan(plan: Plan, table: Table) -> None:
+    features = table.features.copy()
+    features[:20, 0] = MISSING  # imputed
+    features[20:50, 2] = MISSING  # not imputed: pressure may not be missing
+    holed = Table(features, table.target)
+    assert train(plan, holed).weight == 200
+    with pytest.raises(TableError, match="170 of 200 readings"):
+        train(_with(plan, min_readings=171), holed)
+
+
+def test_train__parameters_that_the_estimator_refuses__says_so(plan: Plan, table: Table) -> None:
+    elastic = EstimatorPlan(name="ElasticNet", parameters={"l1_ratio": "5"})
+    with pytest.raises(UpdateError, match="ElasticNet could not be fitted"):
+        train(_with(plan, estimator=elastic), table)
+
+
+def test_standardise__outside_or_missing__is_clamped_or_imputed(plan: Plan) -> None:
+    z = standardise(plan, np.array([[MISSING, 20_000, MISSING], [-9_999, -1, 100_000]]))
+    center = plan.features[0].center
+    assert z[0, 0] == (plan.features[0].imputed - center) / 4096
+    assert z[0, 1] == (10_000 - 5_000) / 8192
+    assert np.isnan(z[0, 2])
+    assert z[1].tolist() == [(-1_000 - center) / 4096, -5_000 / 8192, 0.0]
+
+
+def test_quantise__beyond_the_clip_bound__is_scaled_to_its_norm(plan: Plan) -> None:
+    plan = _with(plan, clip=65_536)
+    values = quantise(plan, np.array([3.0, -4.0, 0.0, 0.0]))
+    assert values.tolist() == [39322, -52429, 0, 0]
+    huge = quantise(plan, np.array([1e300, 0.0, 0.0, -1e300]))
+    assert huge.tolist() == [46341, 0, 0, -46341]
+    inside = quantise(plan, np.array([0.25, -0.5, 1 / 65536, 0.0]))
+    assert inside.tolist() == [16384, -32768, 1, 0]
+
+
+def test_quantise__not_finite__is_refused(plan: Plan) -> None:
+    with pytest.raises(UpdateError, match="diverged"):
+        quantise(plan, np.array([np.nan, 0.0, 0.0, 0.0]))
+
+
+def test_from_rows__absent_fields__are_missing(plan: Plan) -> None:
+    table = Table.from_rows(
+        plan,
+        [
+            {"temperature": 2100, "humidity": None, "pressure": 101_300, "gas_resistance": 5},
+            {"humidity": 4_000, "light": 3},
+        ],
+    )
+    assert table.features.tolist() == [[2100, MISSING, 101_300], [MISSING, 4_000, MISSING]]
+    assert table.target.tolist() == [5, MISSING]
+
+
+def test_from_rows__a_bad_value__is_refused_by_reading_and_field(plan: Plan) -> None:
+    with pytest.raises(TableError, match=r"reading 1, humidity: 1\.5"):
+        Table.from_rows(plan, [{}, {"humidity": 1.5}])  # type: ignore[dict-item]
+    with pytest.raises(TableError, match="reading 0, pressure: 2147483648 does not fit"):
+        Table.from_rows(plan, [{"pressure": 2**31}])
