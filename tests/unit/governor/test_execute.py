@@ -95,9 +95,14 @@ def test_settings__stranger__reverts(governor, refused_to_outsiders):
         (governor.setProposalThreshold, (0,)),
         (governor.updateQuorumNumerator, (5,)),
         (governor.setLateQuorumVoteExtension, (0,)),
-        (governor.relay, ("0x" + "12" * 20, 0, b"")),
     ):
-        refused_to_outsiders(method, *args, reason="governor: caller is not the timelock")
+        refused_to_outsiders(method, *args, reason="governor: only the timelock sets this")
+
+
+def test_relay__stranger__reverts(governor, stranger, refused_to_outsiders):
+    refused_to_outsiders(
+        governor.relay, stranger, 0, b"", reason="governor: caller is not the timelock"
+    )
 
 
 def test_settings__by_a_proposal__all_change_and_are_logged(governor, carry):
