@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ape import accounts, chain, networks
+from ape import accounts, chain, networks, project
 from ape.api import AccountAPI, ReceiptAPI
 from ape.contracts import ContractEvent
 from ape.logging import logger
@@ -248,6 +248,14 @@ def _duration(seconds: int) -> str:
     return f"{seconds} s"
 
 
+def _read_networks_once() -> None:
+    """Ape parses a custom ecosystem's settings anew each time it looks at one, several times for a
+    transaction: a third of the story's time. It takes them from its cache where they are in it.
+    """
+    config = project.config
+    config._plugin_configs["iotex"] = config.get_config("iotex")
+
+
 @contextmanager
 def open_stage(
     var: Path, deployment: Path, port: int = 0, api_port: int = 0, console: Console | None = None
@@ -264,6 +272,7 @@ def open_stage(
         processes.start(local_chain(port, CHAIN_ID, ["--silent"]))
         rpc_url = f"http://{LOOPBACK}:{port}"
         with networks.parse_network_choice(f"iotex:dev:{rpc_url}"):
+            _read_networks_once()
             yield Stage(
                 console=console
                 or Console(soft_wrap=True, width=None if sys.stdout.isatty() else 130),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import ape
@@ -19,6 +20,17 @@ DAY_S = 86_400
 SOME_CID = bytes([1, 0x55, 0x12, 0x20]) + bytes(range(32))
 TERMS = ("price", "operator_bps", "holders_bps", "window_s", "lock_wei")
 PRODUCTION = b"production".ljust(32, b"\0")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _reverts_without_a_stack():
+    """Ape rebuilds and prints the source's call stack for every revert, which takes up to minutes.
+    These tests compare a revert's reason, which the node itself gives.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ape.exceptions._get_ape_traceback_from_tx", lambda txn: None)
+        patch.setattr("ape_ethereum.trace.Trace.show", lambda *_, **__: None)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -52,33 +64,59 @@ def stranger(accounts) -> AccountAPI:
     return accounts[9]
 
 
-@pytest.fixture(scope="session")
-def system(deployer) -> System:
-    return deploy_system(deployer)
+@dataclass(frozen=True)
+class World:
+    """All that tests share on the chain."""
+
+    system: System
+    alliance: Alliance
+    caller: ContractInstance
+    program: Program
 
 
 @pytest.fixture(scope="session")
-def alliance(deployer, system, founders) -> Alliance:
+def world(deployer, founders, accounts, project) -> World:
+    """Deployed in one go, before any test: what came later could be taken back with a test."""
+    system = deploy_system(deployer)
     settings = AllianceSettings(
         name="Pioneers",
         symbol="PIO",
         holders={founder.address: 100 * 10**18 for founder in founders},
     )
-    return launch_alliance(deployer, system, settings)
+    alliance = launch_alliance(deployer, system, settings)
+    accounts[alliance.timelock.address].balance += 10**20  # for the gas of what it does in tests
+    program = make_program()
+    for name, arguments in program.publish_calls():
+        getattr(system.program_store, name)(*arguments, sender=deployer)
+    return World(system, alliance, deployer.deploy(project.Caller), program)
 
 
 @pytest.fixture(scope="session")
-def timelock(alliance, accounts) -> AccountAPI:
+def system(world) -> System:
+    return world.system
+
+
+@pytest.fixture(scope="session")
+def alliance(world) -> Alliance:
+    return world.alliance
+
+
+@pytest.fixture(scope="session")
+def timelock(world, accounts) -> AccountAPI:
     """The alliance's hands: what its timelock would do after a vote. Holds coin for gas."""
-    account = accounts[alliance.timelock.address]
-    account.balance += 10**20
-    return account
+    return accounts[world.alliance.timelock.address]
 
 
 @pytest.fixture(scope="session")
-def caller(deployer, project) -> ContractInstance:
+def caller(world) -> ContractInstance:
     """A contract in the place of an account."""
-    return deployer.deploy(project.Caller)
+    return world.caller
+
+
+@pytest.fixture(scope="session")
+def published_program(world) -> Program:
+    """make_program's, published."""
+    return world.program
 
 
 @pytest.fixture
@@ -117,15 +155,6 @@ def make_program() -> Program:
         hi=[8_500, 10_000, 110_000, 100_000],
         imputed=[2_000, 5_000, 100_000, MISSING],
     )
-
-
-@pytest.fixture(scope="session")
-def published_program(system, deployer) -> Program:
-    """make_program's, published."""
-    program = make_program()
-    for name, arguments in program.publish_calls():
-        getattr(system.program_store, name)(*arguments, sender=deployer)
-    return program
 
 
 @pytest.fixture

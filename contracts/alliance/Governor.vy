@@ -3,41 +3,60 @@
 """
 @title Governor: how an alliance decides
 @license Apache-2.0
-@notice Anyone with enough votes proposes calls that the alliance's timelock shall make. After a delay, in which
-        holders can gather their votes, all vote with the shares they had when the vote opened. A proposal with
-        more votes for than against and a quorum is queued in the timelock and, after its delay, executed by anyone.
-        What was voted on is what runs: a contract whose code has changed since the proposal is not called.
-@dev GOV-1: votes count as of the snapshot, a second that has passed when voting opens: none can be borrowed.
+@notice Anyone with enough votes proposes calls that the alliance's timelock shall make. After a
+        delay, in which holders can gather their votes, all vote with the shares they had when the
+        vote opened. A proposal with more votes for than against and a quorum is queued in the
+        timelock and, after its delay, executed by anyone. What was voted on is what runs: a
+        contract whose code has changed since the proposal is not called.
+@dev GOV-1: votes count as of the snapshot, a second that has passed when voting opens: none can be
+     borrowed.
      GOV-2: an account votes once on a proposal; the three tallies sum to the weights cast.
-     GOV-3: only a proposal that succeeded is queued, only a queued one is executed, once, by the timelock.
-     GOV-4: an executed call's target has the code that it had in the block of the proposal; an account that had none
-     then has none now. Code behind a proxy or a delegation is not seen.
+     GOV-3: only a proposal that succeeded is queued, only a queued one is executed, once, by the
+     timelock.
+     GOV-4: an executed call's target has the code that it had in the block of the proposal; an
+     account that had none then has none now. Code behind a proxy or a delegation is not seen.
      GOV-5: a proposer has one open (pending or active) proposal at most.
      GOV-6: a proposal that reaches its quorum late stays open for the extension from then, once.
-     GOV-7: settings change only by the timelock, within the bounds below; the quorum of a proposal is fixed at its
-     snapshot.
-     What an operation of the timelock may reach here while it runs is @reentrant; voting, proposing, queueing are not.
-@custom:kill Cannot be stopped: no owner, no guardian, no upgrade. Its proposer withdraws a proposal before the vote;
-             the timelock can withdraw any that is not executed.
+     GOV-7: settings change only by the timelock, within the bounds below; the quorum of a proposal
+     is fixed at its snapshot.
+     What an operation of the timelock may reach here while it runs is @reentrant; voting,
+     proposing, queueing are not.
+@custom:kill Cannot be stopped: no owner, no guardian, no upgrade. Its proposer withdraws a proposal
+             before the vote; the timelock can withdraw any that is not executed.
 """
 
 from ..interfaces import IGovernor
 from ..interfaces import IShareToken
 from ..interfaces import ITimelock
-from ..modules import checkpoints as history
+from ..modules import code_binding
+from ..modules import governor_settings as settings
 from ..modules import signatures
 
 implements: IGovernor
 
-initializes: history
+initializes: code_binding
+initializes: settings
 initializes: signatures
 
 exports: (signatures.eip712Domain, signatures.nonces)
+exports: code_binding.bound_code
+exports: (
+    settings.votingDelay,
+    settings.votingPeriod,
+    settings.proposalThreshold,
+    settings.lateQuorumVoteExtension,
+    settings.quorumNumerator,
+    settings.quorumDenominator,
+    settings.setVotingDelay,
+    settings.setVotingPeriod,
+    settings.setProposalThreshold,
+    settings.setLateQuorumVoteExtension,
+    settings.updateQuorumNumerator,
+)
 
 version: public(constant(String[1])) = "1"
 CLOCK_MODE: public(constant(String[14])) = "mode=timestamp"
 COUNTING_MODE: public(constant(String[36])) = "support=bravo&quorum=for,abstain"
-quorumDenominator: public(constant(uint256)) = 100
 
 # The timelock's bounds.
 MAX_ACTIONS: constant(uint256) = 10
@@ -46,19 +65,6 @@ MAX_DATA: constant(uint256) = 1_024
 MAX_DESCRIPTION: constant(uint256) = 4_096
 MAX_REASON: constant(uint256) = 1_024
 MAX_PARAMS: constant(uint256) = 256
-# The snapshot must lie after the block of the proposal.
-LEAST_DELAY_S: constant(uint256) = 1
-LONGEST_DELAY_S: constant(uint256) = 30 * 86_400
-# A minute serves test networks; two months is the longest that a question should stay open.
-LEAST_PERIOD_S: constant(uint256) = 60
-LONGEST_PERIOD_S: constant(uint256) = 60 * 86_400
-LONGEST_EXTENSION_S: constant(uint256) = 14 * 86_400
-# With no quorum a single part of a share decides; above half, holders who are away block everything.
-LEAST_QUORUM: constant(uint256) = 1
-LARGEST_QUORUM: constant(uint256) = 50
-# A threshold of more than a tenth of the supply would leave proposing to the few.
-THRESHOLD_DIVISOR: constant(uint256) = 10
-
 _PENDING: constant(uint8) = 0
 _ACTIVE: constant(uint8) = 1
 _CANCELED: constant(uint8) = 2
@@ -78,7 +84,8 @@ _EXTENDED_BALLOT_TYPEHASH: constant(bytes32) = keccak256(
     "ExtendedBallot(uint256 proposalId,uint8 support,address voter,uint256 nonce,string reason,bytes params)"
 )
 
-# A proposal's core: proposer 160 bits, snapshot 40, period 24, delay 22, one bit for each action without code.
+# A proposal's core: proposer 160 bits, snapshot 40, period 24, delay 22, one bit for each action
+# without code.
 _SNAPSHOT_SHIFT: constant(uint256) = 160
 _PERIOD_SHIFT: constant(uint256) = 200
 _DELAY_SHIFT: constant(uint256) = 224
@@ -89,25 +96,15 @@ _ETA_SHIFT: constant(uint256) = 192
 _EXTENSION_SHIFT: constant(uint256) = 232
 _CANCELED_BIT: constant(uint256) = 2**254
 _EXECUTED_BIT: constant(uint256) = 2**255
-# Settings: voting delay 22 bits, voting period 24, late-quorum extension 22, proposal threshold 94.
-_SET_PERIOD_SHIFT: constant(uint256) = 22
-_SET_EXTENSION_SHIFT: constant(uint256) = 46
-_SET_THRESHOLD_SHIFT: constant(uint256) = 68
-
 _MASK_22: constant(uint256) = 2**22 - 1
 _MASK_24: constant(uint256) = 2**24 - 1
 _MASK_40: constant(uint256) = 2**40 - 1
 _MASK_96: constant(uint256) = 2**96 - 1
 _MASK_160: constant(uint256) = 2**160 - 1
-# The quorum numerator's history lies under this account.
-_NUMERATOR: constant(address) = empty(address)
-
 name: public(immutable(String[64]))
 token: public(immutable(address))
 timelock: public(immutable(address))
 
-# The four settings in one word, see above; the setters write it.
-_settings: uint256
 # Proposal id -> core, see above; propose writes it, once.
 _cores: HashMap[uint256, uint256]
 # Proposal id -> tally, see above; voting, queueing, executing and cancelling write it.
@@ -116,12 +113,9 @@ _tallies: HashMap[uint256, uint256]
 _abstained: HashMap[uint256, uint256]
 # Proposal id -> account -> whether it has voted; voting writes it.
 hasVoted: reentrant(public(HashMap[uint256, HashMap[address, bool]]))
-# Proposer -> unix seconds until which its newest proposal is open; proposing, cancelling, an extension write it.
+# Proposer -> unix seconds until which its newest proposal is open; proposing, cancelling, an
+# extension write it.
 open_until: reentrant(public(HashMap[address, uint256]))
-# Contract -> its code hash as the newest proposal that calls it saw it; propose writes it.
-_code_hash: HashMap[address, bytes32]
-# Contract -> unix seconds when a proposal last saw that its code had changed; propose writes it.
-_code_changed_at: HashMap[address, uint256]
 
 
 @deploy
@@ -136,7 +130,8 @@ def __init__(
     late_quorum_extension_s: uint256,
 ):
     """
-    @dev Deployed last of the three: it checks that the token and the timelock name each other and itself.
+    @dev Deployed last of the three: it checks that the token and the timelock name each other and
+         itself.
     @param name_ Name of the governor, and of its signing domain (version 1).
     @param token_ The share token whose votes count.
     @param timelock_ The timelock that has this governor as proposer, executor and canceller.
@@ -155,11 +150,15 @@ def __init__(
     token = token_
     timelock = timelock_
     log IGovernor.TimelockChange(oldTimelock=empty(address), newTimelock=timelock_)
-    self._set_voting_delay(voting_delay_s)
-    self._set_voting_period(voting_period_s)
-    self._set_threshold(proposal_threshold)
-    self._set_extension(late_quorum_extension_s)
-    self._set_numerator(quorum_numerator)
+    settings.__init__(
+        token_,
+        timelock_,
+        voting_delay_s,
+        voting_period_s,
+        proposal_threshold,
+        quorum_numerator,
+        late_quorum_extension_s,
+    )
 
 
 # --- holders: propose ---
@@ -176,8 +175,10 @@ def propose(
     assert len(targets) > 0, "propose: no action"
     assert len(targets) == len(amounts), "propose: values unlike targets"
     assert len(targets) == len(calldatas), "propose: calldatas unlike targets"
-    settings: uint256 = self._settings
-    threshold: uint256 = settings >> _SET_THRESHOLD_SHIFT
+    delay: uint256 = 0
+    period: uint256 = 0
+    threshold: uint256 = 0
+    delay, period, threshold = settings._for_a_proposal()
     if threshold != 0:
         assert (
             staticcall IShareToken(token).getPastVotes(msg.sender, block.timestamp - 1) >= threshold
@@ -189,13 +190,11 @@ def propose(
     )
     assert self._cores[proposal_id] == 0, "propose: already proposed"
 
-    delay: uint256 = settings & _MASK_22
-    period: uint256 = (settings >> _SET_PERIOD_SHIFT) & _MASK_24
     snapshot: uint256 = block.timestamp + delay
     codeless: uint256 = 0
     signatures_: DynArray[String[1], MAX_ACTIONS] = []
     for i: uint256 in range(len(targets), bound=MAX_ACTIONS):
-        if self._bind_code(targets[i]):
+        if code_binding._bind(targets[i]):
             codeless |= 1 << i
         signatures_.append("")
     self._cores[proposal_id] = (
@@ -369,7 +368,7 @@ def execute(
         (core >> _SNAPSHOT_SHIFT) & _MASK_40, (core >> _DELAY_SHIFT) & _MASK_22
     )
     for i: uint256 in range(len(targets), bound=MAX_ACTIONS):
-        self._check_code(targets[i], (core >> _CODELESS_SHIFT >> i) & 1 == 1, proposed_at)
+        code_binding._check(targets[i], (core >> _CODELESS_SHIFT >> i) & 1 == 1, proposed_at)
     extcall ITimelock(timelock).executeBatch(
         targets,
         amounts,
@@ -393,41 +392,6 @@ def relay(target: address, amount: uint256, data: Bytes[MAX_DATA]):
     # Otherwise an operation could schedule others that nobody voted on.
     assert target != timelock, "relay: not to the timelock"
     raw_call(target, data, value=amount)
-
-
-@external
-@reentrant
-def setVotingDelay(new_voting_delay: uint48):
-    self._check_timelock()
-    self._set_voting_delay(convert(new_voting_delay, uint256))
-
-
-@external
-@reentrant
-def setVotingPeriod(new_voting_period: uint32):
-    self._check_timelock()
-    self._set_voting_period(convert(new_voting_period, uint256))
-
-
-@external
-@reentrant
-def setProposalThreshold(new_proposal_threshold: uint256):
-    self._check_timelock()
-    self._set_threshold(new_proposal_threshold)
-
-
-@external
-@reentrant
-def updateQuorumNumerator(new_quorum_numerator: uint256):
-    self._check_timelock()
-    self._set_numerator(new_quorum_numerator)
-
-
-@external
-@reentrant
-def setLateQuorumVoteExtension(new_vote_extension: uint48):
-    self._check_timelock()
-    self._set_extension(convert(new_vote_extension, uint256))
 
 
 # --- views ---
@@ -486,13 +450,6 @@ def state(proposal_id: uint256) -> uint8:
 @view
 @external
 @reentrant
-def proposalThreshold() -> uint256:
-    return self._settings >> _SET_THRESHOLD_SHIFT
-
-
-@view
-@external
-@reentrant
 def proposalSnapshot(proposal_id: uint256) -> uint256:
     return (self._cores[proposal_id] >> _SNAPSHOT_SHIFT) & _MASK_40
 
@@ -536,36 +493,8 @@ def proposalVotes(proposal_id: uint256) -> (uint256, uint256, uint256):
 @view
 @external
 @reentrant
-def votingDelay() -> uint256:
-    return self._settings & _MASK_22
-
-
-@view
-@external
-@reentrant
-def votingPeriod() -> uint256:
-    return (self._settings >> _SET_PERIOD_SHIFT) & _MASK_24
-
-
-@view
-@external
-@reentrant
-def lateQuorumVoteExtension() -> uint48:
-    return convert((self._settings >> _SET_EXTENSION_SHIFT) & _MASK_22, uint48)
-
-
-@view
-@external
-@reentrant
 def quorum(timepoint: uint256) -> uint256:
     return self._quorum(timepoint)
-
-
-@view
-@external
-@reentrant
-def quorumNumerator(timepoint: uint256 = max_value(uint256)) -> uint256:
-    return history._at(_NUMERATOR, timepoint)
 
 
 @view
@@ -580,13 +509,6 @@ def getVotes(account: address, timepoint: uint256) -> uint256:
 @reentrant
 def getVotesWithParams(account: address, timepoint: uint256, params: Bytes[MAX_PARAMS]) -> uint256:
     return staticcall IShareToken(token).getPastVotes(account, timepoint)
-
-
-@view
-@external
-@reentrant
-def bound_code(target: address) -> (bytes32, uint256):
-    return self._code_hash[target], self._code_changed_at[target]
 
 
 # --- internal ---
@@ -609,7 +531,8 @@ def _core(proposal_id: uint256) -> uint256:
 @view
 @internal
 def _salt(description_hash: bytes32) -> bytes32:
-    # As OpenZeppelin's: this governor's address in the upper 20 bytes, so that governors cannot block each other.
+    # As OpenZeppelin's: this governor's address in the upper 20 bytes, so that governors cannot
+    # block each other.
     return convert((convert(self, uint256) << 96) ^ convert(description_hash, uint256), bytes32)
 
 
@@ -629,7 +552,7 @@ def _quorum(timepoint: uint256) -> uint256:
     # Rounds down, in favour of reaching it, as OpenZeppelin's.
     return (
         staticcall IShareToken(token).getPastTotalSupply(timepoint)
-        * history._at(_NUMERATOR, timepoint) // quorumDenominator
+        * settings._quorum_numerator_at(timepoint) // settings.quorumDenominator
     )
 
 
@@ -700,9 +623,10 @@ def _cast(
         )
 
     if support != _AGAINST:
-        end: uint256 = block.timestamp + ((self._settings >> _SET_EXTENSION_SHIFT) & _MASK_22)
+        end: uint256 = block.timestamp + settings._extension_s()
         if end > deadline:
-            # Late: was it this vote that reached the quorum? That happens once, so there is one extension.
+            # Late: was it this vote that reached the quorum? That happens once, so there is one
+            # extension.
             if support == _FOR:
                 abstained = self._abstained[proposal_id]
             counted: uint256 = (tally & _MASK_96) + abstained
@@ -717,38 +641,12 @@ def _cast(
     return weight
 
 
-@internal
-def _bind_code(target: address) -> bool:
-    """
-    @notice Remember the code that a proposal calls.
-    @return Whether there is none.
-    """
-    if not target.is_contract:
-        return True
-    code_hash: bytes32 = target.codehash
-    known: bytes32 = self._code_hash[target]
-    if known != code_hash:
-        if known != empty(bytes32):
-            self._code_changed_at[target] = block.timestamp
-        self._code_hash[target] = code_hash
-    return False
-
-
-@view
-@internal
-def _check_code(target: address, was_codeless: bool, proposed_at: uint256):
-    if was_codeless:
-        assert not target.is_contract, "execute: code has appeared"
-    else:
-        assert target.codehash == self._code_hash[target], "execute: code has changed"
-        assert self._code_changed_at[target] <= proposed_at, "execute: code changed meanwhile"
-
-
 @pure
 @internal
 def _is_meant_for(description: String[MAX_DESCRIPTION], proposer: address) -> bool:
     """
-    @notice Whether a description that ends in `#proposer=0x...` names this proposer; any other is open to all.
+    @notice Whether a description that ends in `#proposer=0x...` names this proposer; any other is
+            open to all.
     """
     length: uint256 = len(description)
     if length < 52:
@@ -773,57 +671,3 @@ def _is_meant_for(description: String[MAX_DESCRIPTION], proposer: address) -> bo
         named = (named << 4) | digit
         window <<= 8
     return named == convert(proposer, uint256)
-
-
-@internal
-def _set_voting_delay(delay_s: uint256):
-    assert LEAST_DELAY_S <= delay_s, "governor: voting delay too short"
-    assert delay_s <= LONGEST_DELAY_S, "governor: voting delay too long"
-    settings: uint256 = self._settings
-    before: uint256 = settings & _MASK_22
-    self._settings = settings - before + delay_s
-    log IGovernor.VotingDelaySet(oldVotingDelay=before, newVotingDelay=delay_s)
-
-
-@internal
-def _set_voting_period(period_s: uint256):
-    assert LEAST_PERIOD_S <= period_s, "governor: voting period too short"
-    assert period_s <= LONGEST_PERIOD_S, "governor: voting period too long"
-    settings: uint256 = self._settings
-    before: uint256 = (settings >> _SET_PERIOD_SHIFT) & _MASK_24
-    self._settings = settings - (before << _SET_PERIOD_SHIFT) + (period_s << _SET_PERIOD_SHIFT)
-    log IGovernor.VotingPeriodSet(oldVotingPeriod=before, newVotingPeriod=period_s)
-
-
-@internal
-def _set_extension(extension_s: uint256):
-    assert extension_s <= LONGEST_EXTENSION_S, "governor: extension too long"
-    settings: uint256 = self._settings
-    before: uint256 = (settings >> _SET_EXTENSION_SHIFT) & _MASK_22
-    self._settings = (
-        settings - (before << _SET_EXTENSION_SHIFT) + (extension_s << _SET_EXTENSION_SHIFT)
-    )
-    log IGovernor.LateQuorumVoteExtensionSet(
-        oldVoteExtension=convert(before, uint64), newVoteExtension=convert(extension_s, uint64)
-    )
-
-
-@internal
-def _set_threshold(threshold: uint256):
-    supply: uint256 = staticcall IShareToken(token).totalSupply()
-    assert threshold <= supply // THRESHOLD_DIVISOR, "governor: threshold above a tenth"
-    settings: uint256 = self._settings
-    before: uint256 = settings >> _SET_THRESHOLD_SHIFT
-    self._settings = (
-        settings - (before << _SET_THRESHOLD_SHIFT) + (threshold << _SET_THRESHOLD_SHIFT)
-    )
-    log IGovernor.ProposalThresholdSet(oldProposalThreshold=before, newProposalThreshold=threshold)
-
-
-@internal
-def _set_numerator(numerator: uint256):
-    assert LEAST_QUORUM <= numerator, "governor: quorum too small"
-    assert numerator <= LARGEST_QUORUM, "governor: quorum too large"
-    before: uint256 = history._latest(_NUMERATOR)
-    history._push(_NUMERATOR, numerator)
-    log IGovernor.QuorumNumeratorUpdated(oldQuorumNumerator=before, newQuorumNumerator=numerator)

@@ -3,20 +3,25 @@
 """
 @title ShareToken: shares of an alliance
 @license Apache-2.0
-@notice Whoever holds shares owns a part of the alliance: shares vote on its proposals and earn its income. Votes
-        count once they are delegated; the founders' are from the start, to themselves. Income in the alliance's
-        currency is simply sent here; once recognised (`sync`) it streams to the holders over a fixed period, so
-        that nobody gains by buying just before it lands. New shares come only from the alliance's own vote and
-        from its training rounds, under a cap that only the vote can move.
-@dev SHARE-1: balances sum to the supply; the supply is at least MIN_SUPPLY, at most the cap, and never falls.
+@notice Whoever holds shares owns a part of the alliance: shares vote on its proposals and earn its
+        income. Votes count once they are delegated; the founders' are from the start, to
+        themselves. Income in the alliance's currency is simply sent here; once recognised (`sync`)
+        it streams to the holders over a fixed period, so that nobody gains by buying just before it
+        lands. New shares come only from the alliance's own vote and from its training rounds, under
+        a cap that only the vote can move.
+@dev SHARE-1: balances sum to the supply; the supply is at least MIN_SUPPLY, at most the cap, and
+     never falls.
      SHARE-2: votes of all accounts sum to the shares of all accounts that have delegated.
      SHARE-3: what was ever claimed, plus what is claimable, never exceeds the income recognised.
      SHARE-4: the balance in the currency covers all that is recognised and unclaimed.
-     SHARE-5: a holder's rounding loss is below one unit of the currency for each claim, and nobody's gain.
+     SHARE-5: a holder's rounding loss is below one unit of the currency for each claim, and
+     nobody's gain.
      SHARE-6: a claim pays the holder and nobody else; if it refuses, only its own claim fails.
      SHARE-7: shares earn from the second they are held, nothing of what flowed before.
-     Functions without calls outward are @reentrant: a holder may use its shares while it is being paid.
-@custom:kill Cannot be stopped: no owner, no upgrade. The timelock can mint up to the cap and move the cap.
+     Functions without calls outward are @reentrant: a holder may use its shares while it is being
+     paid.
+@custom:kill Cannot be stopped: no owner, no upgrade. The timelock can mint up to the cap and move
+             the cap.
 """
 
 from ethereum.ercs import IERC20
@@ -46,7 +51,8 @@ MAX_CAP: constant(uint256) = history.MAX_VALUE
 # One whole share: keeps the income of one part of a share below what its word can hold.
 MIN_SUPPLY: constant(uint256) = 10**18
 MAX_FOUNDERS: constant(uint256) = 64
-# An hour is the least that still keeps a buyer of the last minute out; a quarter the longest to wait.
+# An hour is the least that still keeps a buyer of the last minute out; a quarter the longest to
+# wait.
 MIN_STREAM_S: constant(uint256) = 3_600
 MAX_STREAM_S: constant(uint256) = 90 * 86_400
 # The supply's history lies under the account that can neither hold nor delegate.
@@ -75,7 +81,8 @@ stream_period_s: public(immutable(uint256))
 cap: reentrant(public(uint256))
 # Account -> its word, see above; _transfer, _mint, _delegate and claim write it.
 _holders: HashMap[address, uint256]
-# Account -> income earned before the index in its word, scaled by 2**104; _transfer, _mint and claim write it.
+# Account -> income earned before the index in its word, scaled by 2**104; _transfer, _mint and
+# claim write it.
 _earned: HashMap[address, uint256]
 # Account -> who votes for it, if not itself; _delegate writes it.
 _delegates: HashMap[address, address]
@@ -98,7 +105,8 @@ def __init__(
     """
     @param name_ Name of the token, and of its signing domain (version 1).
     @param symbol_ Its ticker.
-    @param currency_ An ERC-20, or 0xEeee...EEeE for the native coin. Rebasing tokens are not supported.
+    @param currency_ An ERC-20, or 0xEeee...EEeE for the native coin. Rebasing tokens are not
+           supported.
     @param timelock_ The alliance's timelock, deployed or predicted.
     @param rounds_ The training rounds, second minter.
     @param cap_ Most shares that may exist.
@@ -178,8 +186,8 @@ def claim(holder: address) -> uint256:
 
     rest: uint256 = owed - (amount << revenue.SCALE_BITS)
     if earned == 0:
-        # Keep the fraction by leaving the index a little behind: rest / balance is below what it has moved.
-        # Rounds against the holder, by less than balance / 2**104 of a unit.
+        # Keep the fraction by leaving the index a little behind: rest / balance is below what it
+        # has moved. Rounds against the holder, by less than balance / 2**104 of a unit.
         index -= rest // balance
     else:
         self._earned[holder] = rest

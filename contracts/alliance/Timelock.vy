@@ -3,11 +3,14 @@
 """
 @title Timelock: the hands and the treasury of an alliance
 @license Apache-2.0
-@notice This contract owns what the alliance owns, and its address is the alliance's name everywhere else. It does
-        what the alliance's vote decided, after a delay in which whoever disagrees can leave. Its governor schedules,
-        executes and cancels; nobody else does, there is no administrator, and no role can ever be granted.
-@dev The ABI, ids and events are those of OpenZeppelin's TimelockController; bounds are 10 calls of 1,024 bytes.
-     LOCK-1: every call made from here was scheduled by the governor, at least the delay of that time ago.
+@notice This contract owns what the alliance owns, and its address is the alliance's name everywhere
+        else. It does what the alliance's vote decided, after a delay in which whoever disagrees can
+        leave. Its governor schedules, executes and cancels; nobody else does, there is no
+        administrator, and no role can ever be granted.
+@dev The ABI, ids and events are those of OpenZeppelin's TimelockController; bounds are 10 calls of
+     1,024 bytes.
+     LOCK-1: every call made from here was scheduled by the governor, at least the delay of that
+     time ago.
      LOCK-2: an operation is done once, whole or not at all, and after its predecessor.
      LOCK-3: the roles are those of the construction: the governor's, and no other account's.
      LOCK-4: the delay stays within its bounds and changes only by an operation.
@@ -34,7 +37,8 @@ CANCELLER_ROLE: public(constant(bytes32)) = keccak256("CANCELLER_ROLE")
 
 governor: public(immutable(address))
 
-# Operation id -> unix seconds from which it may be executed; 1 once done. Scheduling, executing, cancelling write it.
+# Operation id -> unix seconds from which it may be executed; 1 once done. Scheduling, executing,
+# cancelling write it.
 _ready_at: HashMap[bytes32, uint256]
 # Seconds that must pass between scheduling and execution; updateDelay writes it.
 _min_delay_s: uint256
@@ -354,7 +358,8 @@ def _schedule(id: bytes32, delay_s: uint256):
 @internal
 def _finish(id: bytes32, predecessor: bytes32):
     """
-    @notice Mark an operation as done, before its calls: a failing call undoes it, a nested one finds it done.
+    @notice Mark an operation as done, before its calls: a failing call undoes it, a nested one
+            finds it done.
     """
     assert self._state(id) == 2, "timelock: operation is not ready"
     assert (

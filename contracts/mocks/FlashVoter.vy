@@ -2,8 +2,8 @@
 """
 @title FlashVoter: votes with borrowed shares
 @license Apache-2.0
-@notice For tests only. In one transaction it takes a lender's shares, delegates them to itself, makes a call, and
-        gives them back.
+@notice For tests only. In one transaction it takes a lender's shares, delegates them to itself,
+        makes a call, and gives them back.
 """
 
 from ethereum.ercs import IERC20

@@ -2,8 +2,8 @@
 """
 @title HookToken: an ERC-20 that tells the receiver before it moves the balance
 @license Apache-2.0
-@notice For tests only. Like ERC-777's hooks, at the worst moment: the receiver is called while the payer still
-        seems to hold what it pays.
+@notice For tests only. Like ERC-777's hooks, at the worst moment: the receiver is called while the
+        payer still seems to hold what it pays.
 """
 
 balanceOf: public(HashMap[address, uint256])

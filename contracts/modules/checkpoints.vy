@@ -3,9 +3,10 @@
 @title Checkpoints: what a number was at any past second
 @license Apache-2.0
 @notice For each account one number below 2**94 and its whole history, searchable by timestamp.
-@dev The newest checkpoint lies in a word of its own together with the count of the older ones, so that reading
-     it, or anything since, costs one storage read. Older ones lie two to a word: every second change of a number
-     pays for a fresh word only. CHECK-1: timestamps of an account's checkpoints strictly increase.
+@dev The newest checkpoint lies in a word of its own together with the count of the older ones, so
+     that reading it, or anything since, costs one storage read. Older ones lie two to a word: every
+     second change of a number pays for a fresh word only. CHECK-1: timestamps of an account's
+     checkpoints strictly increase.
 """
 
 # A checkpoint is time << 94 | value. 34 bits of seconds end in the year 2514.
@@ -49,8 +50,10 @@ def _latest(account: address) -> uint256:
 @internal
 def _at(account: address, timepoint: uint256) -> uint256:
     """
-    @notice The number at the end of second `timepoint`, which must have passed; 0 before the first checkpoint.
-    @dev Looks back from the newest in doubling steps, then bisects: cheap for the recent past, logarithmic for all.
+    @notice The number at the end of second `timepoint`, which must have passed; 0 before the first
+            checkpoint.
+    @dev Looks back from the newest in doubling steps, then bisects: cheap for the recent past,
+         logarithmic for all.
     """
     head: uint256 = self._heads[account]
     if ((head & _ENTRY_MASK) >> VALUE_BITS) <= timepoint:

@@ -2,21 +2,24 @@
 """
 @title Revenue: income streamed over all shares
 @license Apache-2.0
-@notice What the contract holds of the currency above what it has accounted for is income. Recognised income
-        flows to the shares evenly over a period, whoever holds them in each second.
-@dev Everything is one growing number, the *index*: what one smallest part of a share has earned since the
-     beginning, times 2**104. Between two changes of the stream it is a straight line in time, so transfers and
-     claims read two words and write none. What a division leaves over is carried into the next stream.
-     REV-1: the index never falls. REV-2: the index times the supply never exceeds the income recognised.
-     REV-3: an amount streams over the period from its recognition; merging streams weighs the time left by amount,
-     so what is added can move the end by no more than its share of what flows.
+@notice What the contract holds of the currency above what it has accounted for is income.
+        Recognised income flows to the shares evenly over a period, whoever holds them in each
+        second.
+@dev Everything is one growing number, the *index*: what one smallest part of a share has earned
+     since the beginning, times 2**104. Between two changes of the stream it is a straight line in
+     time, so transfers and claims read two words and write none. What a division leaves over is
+     carried into the next stream.
+     REV-1: the index never falls. REV-2: the index times the supply never exceeds the income
+     recognised.
+     REV-3: an amount streams over the period from its recognition; merging streams weighs the time
+     left by amount, so what is added can move the end by no more than its share of what flows.
 """
 
-# One unit of the currency, in the index's fixed point. With 2**94 parts of shares at most, what rounding the
-# index leaves to one holder is below a thousandth of a unit.
+# One unit of the currency, in the index's fixed point. With 2**94 parts of shares at most, what
+# rounding the index leaves to one holder is below a thousandth of a unit.
 SCALE_BITS: constant(uint256) = 104
-# All the income of a lifetime, units of the currency; more is left unrecognised. With a supply of 10**18 or more
-# the index stays below 2**157.
+# All the income of a lifetime, units of the currency; more is left unrecognised. With a supply of
+# 10**18 or more the index stays below 2**157.
 MAX_INCOME: constant(uint256) = 2**112 - 1
 _INDEX_BITS: constant(uint256) = 160
 _TIME_MASK: constant(uint256) = 2**40 - 1
@@ -25,7 +28,8 @@ _REST_MASK: constant(uint256) = 2**96 - 1
 
 # Index at the stream's start << 80 | start << 40 | end, unix seconds; _restream writes it.
 _line: uint256
-# What the index gains from start to end << 96 | what the last division left over, scaled; _restream writes it.
+# What the index gains from start to end << 96 | what the last division left over, scaled; _restream
+# writes it.
 _gain: uint256
 # Income recognised and not yet claimed, units of the currency; _recognise and _pay_out write it.
 _accounted: uint256

@@ -2,9 +2,10 @@
 """
 @title Signatures: EIP-712 digests and who signed them
 @license Apache-2.0
-@notice The signing domain of a contract, a nonce for each signer, and the check of a signature by a key (65 bytes,
-        low s) or by a contract (ERC-1271).
-@dev SIG-1: a nonce is used once. SIG-2: of a signature's two forms only the one with the low s is taken.
+@notice The signing domain of a contract, a nonce for each signer, and the check of a signature by a
+        key (65 bytes, low s) or by a contract (ERC-1271).
+@dev SIG-1: a nonce is used once. SIG-2: of a signature's two forms only the one with the low s is
+     taken.
 """
 
 # Room for a wallet of a dozen owners.

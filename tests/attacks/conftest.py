@@ -1,5 +1,13 @@
-"""A model on sale, an operator who serves it, and a request: where most thieves begin."""
+"""A model on sale, an operator who serves it, a request; an alliance that votes and earns."""
 
+from tests.unit.governor.conftest import (  # noqa: F401
+    enqueue,
+    governor,
+    lock,
+    payment,
+    propose,
+    succeed,
+)
 from tests.unit.inference_market.conftest import (  # noqa: F401
     answered,
     features,
@@ -11,4 +19,11 @@ from tests.unit.inference_market.conftest import (  # noqa: F401
     owed,
     request_id,
     serving,
+)
+from tests.unit.share_token.conftest import (  # noqa: F401
+    earn,
+    payer,
+    signed,
+    signer,
+    token,
 )

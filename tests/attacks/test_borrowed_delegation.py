@@ -1,21 +1,10 @@
-"""A holder votes, passes the shares to a second account of his, and votes again with it; or has a delegation made
-by his signature played back after he took it back.
+"""A holder votes, passes the shares to a second account of his, and votes again with it; or has a
+delegation made by his signature played back after he took it back.
 """
 
 import ape
 
-from tests.unit.governor.conftest import (
-    FOR,
-    SHARE,
-    governor,  # noqa: F401
-    lock,  # noqa: F401
-    payment,  # noqa: F401
-    propose,  # noqa: F401
-    signed,  # noqa: F401
-    signer,  # noqa: F401
-    system,  # noqa: F401
-    token,  # noqa: F401
-)
+from tests.unit.governor.conftest import FOR, SHARE
 from tests.unit.share_token.conftest import delegate
 
 FIELDS = [("address", "delegatee"), ("uint256", "nonce"), ("uint256", "expiry")]

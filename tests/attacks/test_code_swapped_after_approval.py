@@ -1,23 +1,15 @@
-"""Holders approve a call to a harmless contract; before it runs, the thief changes the code at that address.
+"""Holders approve a call to a harmless contract; before it runs, the thief changes the code at that
+address.
 
-The governor remembers the code that each proposal calls: a proposal that would call other code is refused, even if
-the thief has the new code recorded by a second proposal, or puts code where there was none.
+The governor remembers the code that each proposal calls: a proposal that would call other code is
+refused, even if the thief has the new code recorded by a second proposal, or puts code where there
+was none.
 """
 
 import ape
 import pytest
 
-from tests.unit.governor.conftest import (
-    QUEUED,
-    TIMELOCK_S,
-    Actions,
-    enqueue,  # noqa: F401
-    governor,  # noqa: F401
-    lock,  # noqa: F401
-    propose,  # noqa: F401
-    succeed,  # noqa: F401
-    system,  # noqa: F401
-)
+from tests.unit.governor.conftest import QUEUED, TIMELOCK_S, Actions
 
 PLACE = "0x" + "c0de" * 10
 

@@ -1,22 +1,14 @@
-"""A thief borrows most shares for one transaction, to propose or to decide a vote, and gives them back.
+"""A thief borrows most shares for one transaction, to propose or to decide a vote, and gives them
+back.
 
-Votes are read at a second that has passed: what is borrowed now weighs nothing, there and then or later.
+Votes are read at a second that has passed: what is borrowed now weighs nothing, there and then or
+later.
 """
 
 import ape
 import pytest
 
-from tests.unit.governor.conftest import (
-    FOR,
-    SHARE,
-    Actions,
-    governor,  # noqa: F401
-    lock,  # noqa: F401
-    payment,  # noqa: F401
-    propose,  # noqa: F401
-    system,  # noqa: F401
-    token,  # noqa: F401
-)
+from tests.unit.governor.conftest import FOR, SHARE, Actions
 
 
 @pytest.fixture

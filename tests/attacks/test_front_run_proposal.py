@@ -1,20 +1,12 @@
-"""A holder sees a proposal that he dislikes on its way, sends the same first, and cancels it: its id is burnt.
+"""A holder sees a proposal that he dislikes on its way, sends the same first, and cancels it: its
+id is burnt.
 
 A description that ends in `#proposer=0x...` is accepted from that proposer only.
 """
 
 import ape
 
-from tests.unit.governor.conftest import (
-    CANCELED,
-    PENDING,
-    Actions,
-    governor,  # noqa: F401
-    lock,  # noqa: F401
-    payment,  # noqa: F401
-    propose,  # noqa: F401
-    system,  # noqa: F401
-)
+from tests.unit.governor.conftest import CANCELED, PENDING, Actions
 
 
 def test_propose__without_the_suffix__can_be_burnt(governor, propose, payment, founders):

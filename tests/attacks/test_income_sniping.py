@@ -3,15 +3,7 @@
 Income streams: he earns for the seconds that he held, and nothing of the rest.
 """
 
-from tests.unit.share_token.conftest import (
-    DAY_S,
-    PERIOD_S,
-    SHARE,
-    earn,  # noqa: F401
-    payer,  # noqa: F401
-    system,  # noqa: F401
-    token,  # noqa: F401
-)
+from tests.unit.share_token.conftest import DAY_S, PERIOD_S, SHARE
 
 INCOME = 7 * 10**18
 

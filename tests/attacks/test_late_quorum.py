@@ -3,17 +3,7 @@
 A quorum that is reached late keeps the vote open for the extension: the others have time to answer.
 """
 
-from tests.unit.governor.conftest import (
-    AGAINST,
-    DEFEATED,
-    EXTENSION_S,
-    FOR,
-    governor,  # noqa: F401
-    lock,  # noqa: F401
-    payment,  # noqa: F401
-    propose,  # noqa: F401
-    system,  # noqa: F401
-)
+from tests.unit.governor.conftest import AGAINST, DEFEATED, EXTENSION_S, FOR
 
 
 def test_vote__whale_in_the_last_second__can_still_be_outvoted(

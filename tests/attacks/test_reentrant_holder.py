@@ -1,21 +1,15 @@
-"""A holder that is a contract calls back while it is being paid, to be paid twice or to have the payment counted
-as income. Or it refuses payment, to block the others.
+"""A holder that is a contract calls back while it is being paid, to be paid twice or to have the
+payment counted as income. Or it refuses payment, to block the others.
 
-What it is owed is booked before it is paid, and paying is locked: it gets what it earned, and nobody waits for it.
+What it is owed is booked before it is paid, and paying is locked: it gets what it earned, and
+nobody waits for it.
 """
 
 import ape
 import pytest
 
 from scripts.deploy import AllianceSettings, launch_alliance
-from tests.unit.share_token.conftest import (
-    PERIOD_S,
-    SHARE,
-    earn,  # noqa: F401
-    payer,  # noqa: F401
-    system,  # noqa: F401
-    token,  # noqa: F401
-)
+from tests.unit.share_token.conftest import PERIOD_S, SHARE
 
 INCOME = 3 * 10**18
 

@@ -1,16 +1,11 @@
-"""A griever sends the smallest amount again and again, so that the stream of income starts over each time.
+"""A griever sends the smallest amount again and again, so that the stream of income starts over
+each time.
 
-The time left is weighed by amount: dust moves the end by nothing; who would move it pays what he moves.
+The time left is weighed by amount: dust moves the end by nothing; who would move it pays what he
+moves.
 """
 
-from tests.unit.share_token.conftest import (
-    DAY_S,
-    PERIOD_S,
-    earn,  # noqa: F401
-    payer,  # noqa: F401
-    system,  # noqa: F401
-    token,  # noqa: F401
-)
+from tests.unit.share_token.conftest import DAY_S, PERIOD_S
 
 INCOME = 7 * 10**18
 

@@ -71,7 +71,11 @@ class Anvil:
             "20",
         ]
         self._process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            start_new_session=True,  # npm's anvil is a script that starts the real one: end both
         )
         assert self._process.stdout is not None
         for line in self._process.stdout:
@@ -89,7 +93,7 @@ class Anvil:
             pass
 
     def __exit__(self, *_: object) -> None:
-        self._process.kill()
+        os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
 
     def ask(self, method: str, *params: Any) -> Any:

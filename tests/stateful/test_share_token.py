@@ -1,4 +1,6 @@
-"""ShareToken against a model in exact fractions: whatever holders, minters and payers do, in any order."""
+"""ShareToken against a model in exact fractions: whatever holders, minters and payers do, in any
+order.
+"""
 
 from __future__ import annotations
 
@@ -138,7 +140,8 @@ class Shares(RuleBasedStateMachine):
             total = self.left + new
             expected = (self.left * left_s + Fraction(new * PERIOD_S)) / total
             self.ends_at = self.token.streaming()[1]
-            # REV-3: within a second of the exact average; never sooner than before, nor later than a full period.
+            # REV-3: within a second of the exact average; no sooner than before, nor later than
+            # a full period from now.
             assert expected - 1 <= self.ends_at - self.now <= expected
             assert left_s <= self.ends_at - self.now <= PERIOD_S
             self.left = total

@@ -75,7 +75,8 @@ class LyingProxy:
                     return
                 self.send_response(answer.status)
                 self.send_header("Content-Type", answer.headers["Content-Type"])
-                cut = proxy.cut_connection and answer.status == 200
+                # A whole answer keeps its connection: the next call would else meet it half closed.
+                cut = proxy.cut_connection and spoilt != body
                 self.send_header("Content-Length", str(len(body) if cut else len(spoilt)))
                 self.end_headers()
                 self.wfile.write(spoilt)

@@ -69,7 +69,7 @@ def now(chain):
     return chain.blocks.head.timestamp
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def ioid(project, deployer):
     return deployer.deploy(project.IoIDDouble)
 

@@ -95,19 +95,19 @@ def test_register__empty_device__reverts(registry, owner, consent):
 
 def test_register_by_ioid__stranger__reverts(registry_with_ioid, ioid, sensor, owner, stranger):
     ioid.set_owner(sensor.address, owner, sender=owner)
-    with ape.reverts("register: caller lacks its ioID"):
+    with ape.reverts("register: caller lacks its ioid"):
         registry_with_ioid.register_by_ioid(sensor.address, 1, 300, sender=stranger)
 
 
 def test_register_by_ioid__contract__reverts(registry_with_ioid, ioid, sensor, owner, caller):
     ioid.set_owner(sensor.address, owner, sender=owner)
     data = registry_with_ioid.register_by_ioid.encode_input(sensor.address, 1, 300)
-    with ape.reverts("register: caller lacks its ioID"):
+    with ape.reverts("register: caller lacks its ioid"):
         caller.forward(registry_with_ioid, data, sender=owner)
 
 
 def test_register_by_ioid__unknown_to_ioid__reverts(registry_with_ioid, sensor, owner):
-    with ape.reverts("register: caller lacks its ioID"):
+    with ape.reverts("register: caller lacks its ioid"):
         registry_with_ioid.register_by_ioid(sensor.address, 1, 300, sender=owner)
 
 
@@ -124,12 +124,12 @@ def test_register_by_ioid__its_owner__records_it(
 
 def test_register_by_ioid__chain_without_ioid__reverts(registry, sensor, owner):
     assert registry.ioid_contracts() == (NOBODY, NOBODY)
-    with ape.reverts("register: caller lacks its ioID"):
+    with ape.reverts("register: caller lacks its ioid"):
         registry.register_by_ioid(sensor.address, 1, 300, sender=owner)
 
 
 def test_init__no_bond_or_half_of_ioid__reverts(project, deployer, ioid):
     with ape.reverts("init: the bond is zero"):
         project.DeviceRegistry.deploy(0, NOBODY, NOBODY, sender=deployer)
-    with ape.reverts("init: half of ioID"):
+    with ape.reverts("init: half of ioid"):
         project.DeviceRegistry.deploy(1, ioid, NOBODY, sender=deployer)

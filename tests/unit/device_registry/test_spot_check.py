@@ -59,9 +59,9 @@ def test_mature_batch__no_such_batch__reverts(admitted, owner):
         admitted.mature_batch(NO_BATCH, [], sender=owner)
 
 
-def test_mature_batch__after_the_window__reverts(drawn, batch, owner, chain):
+def test_mature_batch__after_the_window__reverts(drawn, batch, owner, pass_time):
     indexes = drawn.drawn_leaves(batch.batch_id)
-    chain.pending_timestamp = chain.blocks.head.timestamp + 86_400
+    pass_time(86_400 + 1)
     with ape.reverts("batch: its time is over"):
         drawn.mature_batch(batch.batch_id, openings_of(batch, indexes), sender=owner)
 

@@ -2,13 +2,13 @@ import pytest
 
 
 @pytest.fixture
-def program_store(project, accounts):
-    return accounts[0].deploy(project.ProgramStore, [])
+def program_store(system):
+    return system.program_store
 
 
 @pytest.fixture
-def evaluator(project, accounts, program_store):
-    return accounts[0].deploy(project.Evaluator, program_store)
+def evaluator(system):
+    return system.evaluator
 
 
 @pytest.fixture

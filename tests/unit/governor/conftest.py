@@ -6,7 +6,7 @@ import pytest
 from eth_abi import encode
 from eth_utils import keccak
 
-from tests.unit.share_token.conftest import signed, signer, system  # noqa: F401
+from tests.unit.share_token.conftest import signed, signer  # noqa: F401
 
 SHARE = 10**18
 DELAY_S, PERIOD_S, EXTENSION_S, TIMELOCK_S = 3_600, 3 * 86_400, 86_400, 86_400

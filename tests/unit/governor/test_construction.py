@@ -44,8 +44,8 @@ def test_construction__of_other_contracts__reverts(deployer, project, alliance, 
     ],
 )
 def test_construction__out_of_bounds__reverts(deployer, system, founders, changes):
-    # Ape asks for the reason by repeating the call, by when the predicted address is not the governor's any more;
-    # the reasons are those of the setters, below.
+    # Ape asks for the reason by repeating the call, by when the predicted address is not the
+    # governor's any more; the reasons are those of the setters, below.
     settings = AllianceSettings("Others", "OTH", {founders[0].address: SHARE * 100}, **changes)
     with ape.reverts():
         launch_alliance(deployer, system, settings)

@@ -194,13 +194,6 @@ def test_cast_vote__late_against__extends_nothing(governor, propose, payment, fo
 
 
 @pytest.fixture
-def shareholder(token, founders, signer):
-    """Somebody with a key, no coin, and 70 shares that vote."""
-    token.transfer(signer.address, 70 * SHARE, sender=founders[0])
-    return signer
-
-
-@pytest.fixture
 def wallet(deployer, project, signer):
     """A contract for which the signer signs (ERC-1271)."""
     return deployer.deploy(project.Wallet, signer.address)
@@ -211,41 +204,38 @@ def ballot(actions, voter, support=FOR, nonce=0):
 
 
 def test_cast_vote_by_sig__signed_by_a_key__counts_once(
-    governor, token, propose, payment, shareholder, stranger, signed, timelock
+    governor, token, propose, payment, founders, signer, stranger, signed
 ):
-    timelock_call = token.contract_type.mutable_methods  # the token's own delegation is elsewhere
-    assert timelock_call
-    token.mint(stranger, SHARE, sender=timelock)
+    delegate(token, signer.address, sender=founders[1])
     propose(payment)
-    signature = signed(
-        shareholder.key, governor, "Ballot", BALLOT, ballot(payment, shareholder.address)
-    ).signature
-    args = (payment.id, FOR, shareholder.address, signature)
+    message = ballot(payment, signer.address)
+    signature = signed(signer.key, governor, "Ballot", BALLOT, message).signature
+    args = (payment.id, FOR, signer.address, signature)
     receipt = governor.castVoteBySig(*args, sender=stranger)
-    assert receipt.return_value == 0  # its shares are not delegated
-    assert governor.hasVoted(payment.id, shareholder.address)
-    assert governor.nonces(shareholder.address) == 1
+    assert receipt.return_value == 100 * SHARE
+    assert governor.hasVoted(payment.id, signer.address)
+    assert governor.nonces(signer.address) == 1
     with ape.reverts("vote: not signed by the voter"):
         governor.castVoteBySig(*args, sender=stranger)
 
 
 def test_cast_vote_by_sig__anything_else_than_signed__reverts(
-    governor, propose, payment, shareholder, stranger, signed
+    governor, propose, payment, signer, stranger, signed
 ):
     propose(payment)
     signature = signed(
-        shareholder.key, governor, "Ballot", BALLOT, ballot(payment, shareholder.address)
+        signer.key, governor, "Ballot", BALLOT, ballot(payment, signer.address)
     ).signature
     other = Account.from_key("0x" + "52" * 32)
     forged = signed(
-        other.key, governor, "Ballot", BALLOT, ballot(payment, shareholder.address)
+        other.key, governor, "Ballot", BALLOT, ballot(payment, signer.address)
     ).signature
     for support, voter, proof in (
-        (AGAINST, shareholder.address, signature),
+        (AGAINST, signer.address, signature),
         (FOR, stranger.address, signature),
-        (FOR, shareholder.address, forged),
-        (FOR, shareholder.address, signature[:64]),
-        (FOR, shareholder.address, b""),
+        (FOR, signer.address, forged),
+        (FOR, signer.address, signature[:64]),
+        (FOR, signer.address, b""),
         (FOR, "0x" + "00" * 20, bytes(65)),
     ):
         with ape.reverts("vote: not signed by the voter"):

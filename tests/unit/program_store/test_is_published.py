@@ -1,3 +1,6 @@
+from cairn.domain.programs import KERNELS
+from scripts._system import creation_code
+
 ZERO_ADDRESS = "0x" + "00" * 20
 
 
@@ -10,7 +13,9 @@ def test_is_published__never_published__false(program_store, program):
 def test_is_published__header_held_by_another_store__false(
     program_store, publisher, program, project, accounts
 ):
-    other = accounts[0].deploy(project.ProgramStore, [])
+    other = accounts[0].deploy(
+        project.ProgramStore, [creation_code(kernel.name) for kernel in KERNELS]
+    )
     other.publish_program(program.header_bytes, sender=publisher)
 
     assert other.is_published(program.hash)

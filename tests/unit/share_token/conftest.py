@@ -1,7 +1,5 @@
 """An alliance with native currency, and one that earns in an ERC-20."""
 
-from types import SimpleNamespace
-
 import pytest
 from eth_account import Account
 from eth_account.messages import encode_typed_data
@@ -19,17 +17,11 @@ def delegate(token, delegatee, sender):
 
 
 @pytest.fixture(scope="session")
-def system(caller):
-    """The shared contract that a share token names; a contract stands in for the training rounds."""
-    return SimpleNamespace(training_rounds=caller)
-
-
-@pytest.fixture(scope="session")
 def token(alliance):
     return alliance.share_token
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def rounds(token, accounts):
     """The second minter, in whose name a test can call."""
     account = accounts[token.rounds()]
@@ -43,12 +35,12 @@ def payer(accounts):
     return accounts[7]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def currency(deployer, project):
     return deployer.deploy(project.FeeToken, 0)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def token_in_erc20(deployer, system, founders, currency):
     """A share token that earns in an ERC-20."""
     settings = AllianceSettings(

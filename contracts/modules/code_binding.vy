@@ -1,0 +1,48 @@
+# pragma version 0.4.3
+"""
+@title Code binding: what was voted on is what runs
+@license Apache-2.0
+@notice Remembers, for each contract that proposals call, the code that they saw, and when that was
+        last seen to have changed.
+@dev GOV-4. A proposal is older than a change if it was made before the block in which the change
+     was recorded; within one block, the code at the block's end counts. Code behind a proxy or a
+     delegation is not seen.
+"""
+
+# Contract -> its code hash as the newest proposal that calls it saw it; propose writes it.
+_code_hash: HashMap[address, bytes32]
+# Contract -> unix seconds when a proposal last saw that its code had changed; propose writes it.
+_code_changed_at: HashMap[address, uint256]
+
+
+@view
+@external
+def bound_code(target: address) -> (bytes32, uint256):
+    return self._code_hash[target], self._code_changed_at[target]
+
+
+@internal
+def _bind(target: address) -> bool:
+    """
+    @notice Remember the code that a proposal calls.
+    @return Whether there is none.
+    """
+    if not target.is_contract:
+        return True
+    code_hash: bytes32 = target.codehash
+    known: bytes32 = self._code_hash[target]
+    if known != code_hash:
+        if known != empty(bytes32):
+            self._code_changed_at[target] = block.timestamp
+        self._code_hash[target] = code_hash
+    return False
+
+
+@view
+@internal
+def _check(target: address, was_codeless: bool, proposed_at: uint256):
+    if was_codeless:
+        assert not target.is_contract, "execute: code has appeared"
+    else:
+        assert target.codehash == self._code_hash[target], "execute: code has changed"
+        assert self._code_changed_at[target] <= proposed_at, "execute: code changed meanwhile"
