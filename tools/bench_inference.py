@@ -17,6 +17,7 @@ import sys
 import time
 import warnings
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from web3 import Web3
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "offchain")]
 
-from cairn.domain.integers import MISSING, pack_features  # noqa: E402
+from cairn.domain.integers import pack_features  # noqa: E402
 from cairn.domain.programs import (  # noqa: E402
     KERNELS,
     FeatureRule,
@@ -146,7 +147,9 @@ def _compile_source(source: str, path: Path | None = None) -> Compiled:
 
 
 def linear_of(n_features: int) -> Program:
-    rules = [FeatureRule(-30_000, 30_000, 0, 17 * i, 1_000_003 * (i - 7)) for i in range(n_features)]
+    rules = [
+        FeatureRule(-30_000, 30_000, 0, 17 * i, 1_000_003 * (i - 7)) for i in range(n_features)
+    ]
     return linear_program(rules, bias=5, shift=20)
 
 
@@ -154,7 +157,7 @@ def dense_of(widths: list[int]) -> Program:
     generator = np.random.default_rng(1)
     rules = [FeatureRule(-2000, 2000, 0, 0, 1)] * widths[0]
     layers = []
-    for position, (n_inputs, n_units) in enumerate(zip(widths, widths[1:], strict=False)):
+    for position, (n_inputs, n_units) in enumerate(pairwise(widths)):
         last = position == len(widths) - 2
         weights = generator.integers(-4000, 4000, (n_units, n_inputs)).tolist()
         layers.append(LayerSpec(weights, [0] * n_units, 4 if last else 14, 0 if last else 11))
@@ -245,7 +248,9 @@ def breast_cancer(chain: Chain, console: Console) -> dict[str, Any]:
         floats.append(float((pipeline.predict(X_test) == y_test).mean()))
         if seed == 0:
             chain.publish(program)
-            most = max(chain.gas(program, pack_features(row)).total for row in integers[:8].tolist())
+            most = max(
+                chain.gas(program, pack_features(row)).total for row in integers[:8].tolist()
+            )
     console.print(
         f"breast cancer, 30-8-1: {np.mean(accuracies):.4f} held out (float {np.mean(floats):.4f}), "
         f"at most {most:,} gas a transaction; ML2SC: 385,000 at 96 %"
@@ -288,7 +293,7 @@ def conformance(chain: Chain, console: Console, n_cases: int) -> dict[str, Any]:
         list(enumerate(programs)), description="contract == ints == numpy", console=console
     ):
         chain.publish(program)
-        rows = wild_rows(program, per_program, seed)
+        rows = zoo.wild_rows(program, per_program, seed)
         packed = [pack_features(row) for row in rows.tolist()]
         reference = [program.run_packed(row) for row in packed]
         outputs, valid = predict(program, rows)
@@ -301,27 +306,15 @@ def conformance(chain: Chain, console: Console, n_cases: int) -> dict[str, Any]:
         mismatches += sum(
             not a == b == c for a, b, c in zip(reference, vectorised, on_chain, strict=True)
         )
-    console.print(f"{cases:,} cases over {len(programs)} exported programs: {mismatches} mismatches")
+    console.print(
+        f"{cases:,} cases over {len(programs)} exported programs: {mismatches} mismatches"
+    )
     return {
         "max_accuracy_loss_points": round(loss_points, 3),
         "max_r2_loss": round(loss_r2, 6),
         "conformance_cases": cases,
         "conformance_mismatches": mismatches,
     }
-
-
-def wild_rows(program: Program, n_rows: int, seed: int) -> np.ndarray:
-    """A third from inside the ranges, a third from around them, a third with extremes."""
-    generator = np.random.default_rng(seed)
-    rules = program.features[: program.n_features]
-    low = np.array([rule.low for rule in rules])
-    high = np.array([rule.high for rule in rules])
-    inside = generator.integers(low, high + 1, (n_rows, len(rules)))
-    near = np.clip(inside + generator.integers(-2, 3, inside.shape) * (high - low), -(2**31), 2**31 - 1)
-    wild = generator.choice([MISSING, MISSING + 1, -1, 0, 1, 2**31 - 1], inside.shape)
-    kind = np.arange(n_rows)[:, None] % 3
-    rows = np.where(kind == 0, inside, np.where(kind == 1, near, inside))
-    return np.where((kind == 2) & (generator.random(inside.shape) < 0.3), wild, rows)
 
 
 def numpy_speed(console: Console) -> dict[str, Any]:

@@ -33,6 +33,8 @@ from sklearn.preprocessing import MinMaxScaler, RobustScaler, StandardScaler
 from sklearn.svm import LinearSVC, LinearSVR
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
+from cairn.domain.integers import INT32_MAX, MISSING
+from cairn.domain.programs import Program
 from cairn.domain.schema import Column, Schema
 
 SCALES = ("0.01", "0.1", "1", "0.001", "0.01", "1")
@@ -162,4 +164,26 @@ STEPS: dict[str, Maker] = {
         ),
         LinearRegression(),
     ),
+    "columns-passed-through": lambda: make_pipeline(
+        SimpleImputer(strategy="most_frequent"),
+        ColumnTransformer(
+            [("scaled", RobustScaler(), [0, 5]), ("not", "drop", [4])], remainder="passthrough"
+        ),
+        ExtraTreesRegressor(10, max_leaf_nodes=60, random_state=0),
+    ),
 }
+
+
+def wild_rows(program: Program, n_rows: int, seed: int) -> np.ndarray:
+    """A third from inside the ranges, a third from around them, a third with extremes."""
+    generator = np.random.default_rng(seed)
+    rules = program.features[: program.n_features]
+    low = np.array([rule.low for rule in rules])
+    high = np.array([rule.high for rule in rules])
+    inside = generator.integers(low, high + 1, (n_rows, len(rules)))
+    around = inside + generator.integers(-2, 3, inside.shape) * (high - low)
+    near = np.clip(around, MISSING, INT32_MAX)
+    extremes = generator.choice([MISSING, MISSING + 1, -1, 0, 1, INT32_MAX], inside.shape)
+    kind = np.arange(n_rows)[:, None] % 3
+    rows = np.where(kind == 1, near, inside)
+    return np.where((kind == 2) & (generator.random(inside.shape) < 0.3), extremes, rows)

@@ -17,8 +17,21 @@
 """
 
 from ..interfaces import IEvaluator
+from ..modules import feature_stage
+from ..modules import program_addresses
+from ..modules import reexecution
 
 implements: IEvaluator
+initializes: program_addresses
+initializes: reexecution[program_addresses := program_addresses]
+
+exports: (
+    program_addresses.PROGRAM_STORE,
+    reexecution.verifyInference,
+    reexecution.proofSystemOf,
+    reexecution.registry,
+    reexecution.supportsInterface,
+)
 
 
 # 1,600 bytes of a header, from any offset. In the first block two words of meta stand first, so the
@@ -35,10 +48,6 @@ interface Header:
     def words(offset: uint256) -> int256[BLOCK_WORDS]: view
 
 
-interface Store:
-    def creation_hash_of(kernel: uint256) -> bytes32: view
-
-
 interface DenseChunk:
     def sums(first: uint256, count: uint256, x: int256[8][4]) -> int256[MAX_ROWS]: view
 
@@ -53,11 +62,6 @@ interface WideTrees:
     def totals(x: uint256[WIDE], deeper: uint256) -> (int256, int256): view
 
 
-PROGRAM_STORE: public(immutable(address))
-# Hash of the code that creates a kernel's chunks, by the kernel's number.
-CREATION_HASHES: immutable(bytes32[N_KERNELS + 1])
-
-N_KERNELS: constant(uint256) = 7
 KERNEL_ROWS: constant(uint256[4]) = [0, 4, 10, 22]  # of the dense kernels, by number
 MAX_ROWS: constant(uint256) = 22
 MAX_LAYERS: constant(uint256) = 16
@@ -95,20 +99,11 @@ MASK32: constant(int256) = 2**32 - 1
 MASK33: constant(int256) = 2**33 - 1
 MASK64: constant(int256) = 2**64 - 1
 TOP32: constant(uint256) = max_value(uint256) - (2**224 - 1)
-ADDRESS_MASK: constant(uint256) = 2**160 - 1
+LANE: constant(int256) = 2**32  # what the feature stage adds to each of its lanes
 
-# Features are handled four at once, in lanes of 64 bits: 32 of value, and one to borrow from.
-LANE: constant(int256) = 2**32  # the bit above a lane's value
-FOUR_ONES: constant(int256) = 2**192 + 2**128 + 2**64 + 1
-VALUES: constant(int256) = FOUR_ONES * (2**32 - 1)
-BORROWS: constant(int256) = FOUR_ONES * 2**32
 # 1 in each of eight lanes of 32 bits.
 EIGHT_ONES: constant(int256) = (
     2**224 + 2**192 + 2**160 + 2**128 + 2**96 + 2**64 + 2**32 + 1
-)
-# The sign bit of each of eight int32: flipped, they compare as unsigned numbers do.
-SIGNS: constant(int256) = (
-    min_value(int256) + 2**223 + 2**191 + 2**159 + 2**127 + 2**95 + 2**63 + 2**31
 )
 
 
@@ -117,11 +112,7 @@ def __init__(program_store: address):
     """
     @param program_store Where programs are published; fixed for ever.
     """
-    PROGRAM_STORE = program_store
-    hashes: bytes32[N_KERNELS + 1] = empty(bytes32[N_KERNELS + 1])
-    for kernel: uint256 in range(1, N_KERNELS + 1):
-        hashes[kernel] = staticcall Store(program_store).creation_hash_of(kernel)
-    CREATION_HASHES = hashes
+    program_addresses.__init__(program_store)
 
 
 # Anyone
@@ -137,7 +128,7 @@ def evaluate(program_hash: bytes32, features: Bytes[4096]) -> Bytes[1024]:
     @param features Packed big-endian int32, one for each feature; -2**31 means missing.
     @return outputs Packed big-endian int32, one for each output; empty bytes mean `invalid`.
     """
-    header: Header = Header(self._header_of(program_hash))
+    header: Header = Header(program_addresses._header_of(program_hash))
     # Its code answers every call in the same way, so that it is there is all that need be known.
     assert header.address.is_contract, "evaluator: program unpublished"
     block_: Block = staticcall header.block(READER_BYTES, skip_contract_check=True)
@@ -172,7 +163,7 @@ def evaluate(program_hash: bytes32, features: Bytes[4096]) -> Bytes[1024]:
                     even = extract32(concat(features, empty(bytes32)), 0, output_type=int256)
                 at = end
                 odd: int256 = 0
-                even, odd = self._centred(even, group[0], group[1], group[2], group[3])
+                even, odd = feature_stage._centred(even, group[0], group[1], group[2], group[3])
                 if even == 0:
                     return b""
                 accumulator = unsafe_add(
@@ -299,7 +290,7 @@ def evaluate(program_hash: bytes32, features: Bytes[4096]) -> Bytes[1024]:
                     else:
                         even = extract32(concat(features, empty(bytes32)), 0, output_type=int256)
                     odd: int256 = 0
-                    even, odd = self._centred(even, group[0], group[1], group[2], group[3])
+                    even, odd = feature_stage._centred(even, group[0], group[1], group[2], group[3])
                     if even == 0:
                         return b""
                     x[unsafe_sub(index, first)] = [
@@ -339,7 +330,7 @@ def evaluate(program_hash: bytes32, features: Bytes[4096]) -> Bytes[1024]:
                     if done == n_sums:
                         break
                     if row == n_rows:
-                        chunk = DenseChunk(self._chunk_of(ids[id_index]))
+                        chunk = DenseChunk(program_addresses._chunk_of(ids[id_index]))
                         n_rows = KERNEL_ROWS[convert(ids[id_index] >> 248, uint256)]
                         id_index = unsafe_add(id_index, 1)
                         row = 0
@@ -378,8 +369,7 @@ def evaluate(program_hash: bytes32, features: Bytes[4096]) -> Bytes[1024]:
             n_groups = n_sums
             layer_at = unsafe_add(layer_at, unsafe_add(n_sums, 1))
             tail_at = unsafe_add(tail_at, unsafe_mul(WORD, unsafe_add(n_sums, 1)))
-
-    # Of trees: the tail is a word, a bias for each score, and a byte for each chunk.
+        # Of trees: the tail is a word, a bias for each score, and a byte for each chunk.
     totals: int256[MAX_CLASSES] = empty(int256[MAX_CLASSES])
     if kind == KIND_TREES:
         wide: uint256[WIDE] = empty(uint256[WIDE])
@@ -393,7 +383,7 @@ def evaluate(program_hash: bytes32, features: Bytes[4096]) -> Bytes[1024]:
         low_sums: int256 = 0
         high_sums: int256 = 0
         for i: uint256 in range(n_chunks, bound=MAX_CHUNKS):
-            trees: address = self._chunk_of(ids[unsafe_add(id_index, i)])
+            trees: address = program_addresses._chunk_of(ids[unsafe_add(id_index, i)])
             low: int256 = 0
             high: int256 = 0
             if vectors:
@@ -425,8 +415,6 @@ def evaluate(program_hash: bytes32, features: Bytes[4096]) -> Bytes[1024]:
                 totals[i] = (lanes >> unsafe_mul(32, i % LANES)) & MASK32
 
         # The outputs: the scores, the label, or the label and then the scores.
-
-
     mode: int256 = (meta >> 208) & MASK8
     places: uint256 = convert((tail[layer_at] >> 216) & MASK8, uint256)
     multiplier: int256 = (tail[0] >> 144) & MASK64  # of trees
@@ -457,85 +445,3 @@ def evaluate(program_hash: bytes32, features: Bytes[4096]) -> Bytes[1024]:
             label = 1 if best > 0 else 0
         words[0] |= convert(label, int256) << 224
     return slice(abi_encode(words), 0, unsafe_mul(n_outputs, 4))
-
-
-# Internal
-
-
-@pure
-@internal
-def _centred(
-    lanes: int256, low: int256, high: int256, imputed: int256, centre: int256
-) -> (int256, int256):
-    """
-    @dev Eight features, imputed and clamped, less their centres, plus 2**32: the even ones, from 0,
-         and the odd ones, in four lanes each. Zeros if one is missing and has no stand-in.
-    """
-    x: int256 = lanes ^ SIGNS
-    even: int256 = ((x >> 32) & VALUES) | BORROWS
-    odd: int256 = (x & VALUES) | BORROWS
-    # A lane keeps its borrow bit if nothing was taken from it: low <= x, x <= high.
-    if (
-        unsafe_sub(even, (low >> 32) & VALUES)
-        & unsafe_sub(odd, low & VALUES)
-        & unsafe_sub(((high >> 32) & VALUES) | BORROWS, even ^ BORROWS)
-        & unsafe_sub((high & VALUES) | BORROWS, odd ^ BORROWS)
-        & BORROWS
-    ) != BORROWS:
-        valid: bool = False
-        valid, x = self._bring_in(x, low, high, imputed)
-        if not valid:
-            return 0, 0
-        even = ((x >> 32) & VALUES) | BORROWS
-        odd = (x & VALUES) | BORROWS
-    # Positive in each lane, so that no lane borrows from the next.
-    return unsafe_sub(even, (centre >> 32) & VALUES), unsafe_sub(odd, centre & VALUES)
-
-
-@pure
-@internal
-def _bring_in(lanes: int256, low: int256, high: int256, imputed: int256) -> (bool, int256):
-    """
-    @dev Impute and clamp eight lanes, one by one. False if a value is missing and has no stand-in.
-    """
-    result: int256 = 0
-    for lane: uint256 in range(LANES):
-        place: uint256 = unsafe_mul(32, lane)
-        x: int256 = (lanes >> place) & MASK32
-        least: int256 = (low >> place) & MASK32
-        if x < least:
-            if x == 0:
-                x = (imputed >> place) & MASK32
-                if x == 0:
-                    return False, 0
-            else:
-                x = least
-        elif x > (high >> place) & MASK32:
-            x = (high >> place) & MASK32
-        result |= x << place
-    return True, result
-
-
-@view
-@internal
-def _header_of(program_hash: bytes32) -> address:
-    # The store makes headers by CREATE2 with salt zero, and the program hash is the creation code's.
-    return self._created(empty(bytes32), program_hash)
-
-
-@view
-@internal
-def _chunk_of(chunk_id: int256) -> address:
-    # The store makes chunks by CREATE2 with their ids as salts; the top byte is the kernel's number.
-    kernel: uint256 = convert(chunk_id >> 248, uint256)
-    return self._created(convert(chunk_id, bytes32), CREATION_HASHES[kernel])
-
-
-@view
-@internal
-def _created(salt: bytes32, creation_hash: bytes32) -> address:
-    # EIP-1014.
-    preimage: bytes32 = keccak256(
-        concat(0xff, convert(PROGRAM_STORE, bytes20), salt, creation_hash)
-    )
-    return convert(convert(preimage, uint256) & ADDRESS_MASK, address)

@@ -18,6 +18,7 @@
 """
 
 from ..interfaces import IProgramStore
+from ..modules import reexecution
 
 implements: IProgramStore
 
@@ -136,7 +137,11 @@ def publish_program(header: Bytes[MAX_HEADER_BYTES]) -> bytes32:
     if not self._header_address(program_hash).is_contract:
         holder: address = raw_create(code, salt=empty(bytes32))
         log IProgramStore.ProgramPublished(
-            program_hash=program_hash, kernel=kind, n_features=features, n_outputs=n_outputs
+            program_hash=program_hash,
+            kernel=kind,
+            n_features=features,
+            n_outputs=n_outputs,
+            gas_bound=self._gas_bound(holder),
         )
     return program_hash
 
@@ -207,8 +212,39 @@ def gas_bound(program_hash: bytes32) -> uint256:
             features; 0 if it is not published. docs/numerics.md has the formula.
     """
     holder: address = self._header_address(program_hash)
-    if not holder.is_contract:
-        return 0
+    return self._gas_bound(holder) if holder.is_contract else 0
+
+
+@view
+@external
+def getModel(modelId: uint256) -> (IProgramStore.ModelCommitment, bool, address):
+    """
+    @notice A published program for ERC-7992's callers; reverts if it is not published.
+    @param modelId The program's hash, as a number.
+    @return commitment What `verifyInference` holds an inference against, whether it is deprecated,
+            which it never is, and its owner: nobody, the zero address.
+    """
+    program_hash: bytes32 = convert(modelId, bytes32)
+    assert self._header_address(program_hash).is_contract, "store: program unpublished"
+    kernels: bytes32[N_KERNELS] = empty(bytes32[N_KERNELS])
+    for i: uint256 in range(N_KERNELS):
+        kernels[i] = self.creation_hash_of[i + 1]
+    commitment: IProgramStore.ModelCommitment = IProgramStore.ModelCommitment(
+        modelHash=program_hash,
+        circuitHash=keccak256(abi_encode(kernels)),
+        vkHash=empty(bytes32),
+        proofSystemId=reexecution.PROOF_SYSTEM,
+        uri="",
+    )
+    return commitment, False, empty(address)
+
+
+# Internal
+
+
+@view
+@internal
+def _gas_bound(holder: address) -> uint256:
     meta: uint256 = self._code_word(holder, 0)
     kind: uint256 = (meta >> 216) & 255
     features: uint256 = (meta >> 192) & 65535
@@ -236,9 +272,6 @@ def gas_bound(program_hash: bytes32) -> uint256:
         visits: uint256 = (KERNEL_WORDS[kernel] // 2 - 1) * (2 + deeper)
         bound += 12_000 + (450 if narrow else 550) * visits
     return bound
-
-
-# Internal
 
 
 @view

@@ -287,6 +287,7 @@ class ProgramPublished:
     kernel: int
     n_features: int
     n_outputs: int
+    gas_bound: int
 
 
 @dataclass(frozen=True, slots=True)

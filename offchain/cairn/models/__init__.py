@@ -2,6 +2,7 @@
 
 from cairn.models._affine import ExportError
 from cairn.models._export import EXPORTABLE, export
+from cairn.models._exported import ExportedProgram
 from cairn.models._files import ModelFileError, load, load_skops, save
 from cairn.models._interpreter import is_vectorised, predict
 from cairn.models._report import Loss, describe, loss_report, to_device
@@ -10,6 +11,7 @@ from cairn.models._schemas import schema_for
 __all__ = [
     "EXPORTABLE",
     "ExportError",
+    "ExportedProgram",
     "Loss",
     "ModelFileError",
     "describe",

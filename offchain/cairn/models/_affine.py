@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.exceptions import NotFittedError
+from sklearn.utils.validation import check_is_fitted
 
 from cairn.errors import CairnError
 
@@ -19,6 +21,22 @@ STEPS = (
     "ColumnTransformer",
     "PCA",
 )
+
+NEAREST_STEP = {
+    "FunctionTransformer": "a schema, which scales features already",
+    "IterativeImputer": "SimpleImputer",
+    "KNNImputer": "SimpleImputer",
+    "KernelPCA": "PCA",
+    "MaxAbsScaler": "MinMaxScaler",
+    "Normalizer": "StandardScaler",
+    "OneHotEncoder": "a tree model on the category's number",
+    "OrdinalEncoder": "the category's number as a feature",
+    "PolynomialFeatures": "MLPRegressor or MLPClassifier, which find products themselves",
+    "PowerTransformer": "StandardScaler",
+    "QuantileTransformer": "RobustScaler",
+    "SelectKBest": "ColumnTransformer that selects the columns",
+    "TruncatedSVD": "PCA",
+}
 
 
 class ExportError(CairnError):
@@ -73,7 +91,7 @@ def fold_pipeline(estimator: Any, n_features: int) -> tuple[Affine, Any]:
     Raises ExportError for a step that is not affine or not known.
     """
     affine = Affine.identity(n_features)
-    while type(estimator).__name__ == "Pipeline":
+    while name_of(estimator) == "Pipeline":
         steps = [step for _, step in estimator.steps]
         for step in steps[:-1]:
             affine = _fold(affine, step)
@@ -81,10 +99,27 @@ def fold_pipeline(estimator: Any, n_features: int) -> tuple[Affine, Any]:
     return affine, estimator
 
 
+def name_of(estimator: Any) -> str:
+    """The class's name; with its module if it is not scikit-learn's, so that it matches nothing."""
+    cls = type(estimator)
+    own = cls.__module__.split(".")[0] == "sklearn"
+    return cls.__name__ if own else f"{cls.__module__}.{cls.__name__}"
+
+
+def check_fitted(estimator: Any) -> None:
+    """Raises ExportError if an estimator of scikit-learn was not fitted."""
+    try:
+        check_is_fitted(estimator)
+    except NotFittedError:
+        raise ExportError(f"{name_of(estimator)} is not fitted: call fit first") from None
+
+
 def _fold(affine: Affine, step: Any) -> Affine:
     if step is None or (isinstance(step, str) and step == "passthrough"):
         return affine
-    name = type(step).__name__
+    name = name_of(step)
+    if name == "FunctionTransformer" and step.func is None:
+        return affine  # what a ColumnTransformer puts for "passthrough"
     if name == "Pipeline":
         for _, inner in step.steps:
             affine = _fold(affine, inner)
@@ -98,8 +133,15 @@ def _fold(affine: Affine, step: Any) -> Affine:
         "PCA": _pca,
     }
     if name not in folds:
+        nearest = f"the nearest that can: {NEAREST_STEP[name]}; " if name in NEAREST_STEP else ""
         raise ExportError(
-            f"the pipeline's step {name} cannot be exported; these can: {', '.join(STEPS)}"
+            f"the pipeline's step {name} cannot be exported; {nearest}these can: {', '.join(STEPS)}"
+        )
+    check_fitted(step)
+    if name != "ColumnTransformer" and step.n_features_in_ != affine.n_outputs:
+        raise ExportError(
+            f"{name} was fitted on {step.n_features_in_} columns; {affine.n_outputs} come in: give X "
+            "as the pipeline takes it"
         )
     return folds[name](affine, step)
 

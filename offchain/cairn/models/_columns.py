@@ -105,6 +105,8 @@ def decimals_for(largest: float, schema: Schema | None, mode: OutputMode) -> int
     """Decimals of a score: those of the schema's last target, or as many as fit, up to 9."""
     if schema is not None and mode is not OutputMode.LABEL:
         target = schema.targets[-1]
+        if mode is OutputMode.SCORES and len({column.scale for column in schema.targets}) > 1:
+            raise ExportError("the schema's targets have several scales: give all of them one")
         exponent = Decimal(target.scale).normalize().as_tuple()
         if exponent.digits != (1,):
             raise ExportError(

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cairn.domain.integers import MISSING
-from cairn.domain.programs import Kind, Program, gas_bound
+from cairn.domain.programs import Kind, Program, ProgramError, gas_bound
 from cairn.domain.schema import Schema
 from cairn.models._affine import FloatArray
 from cairn.models._interpreter import predict
@@ -46,6 +46,8 @@ def to_device(X: npt.ArrayLike, schema: Schema | None) -> npt.NDArray[np.int64]:
         low = np.array([column.low for column in schema.features])
         high = np.array([column.high for column in schema.features])
         rows = np.clip(np.rint(rows / scales), low, high)
+    elif (np.nan_to_num(rows) != np.rint(np.nan_to_num(rows))).any():
+        raise ProgramError("X has fractions and there is no schema: give the schema")
     return np.where(np.isnan(rows), MISSING, rows).astype(np.int64)
 
 

@@ -88,9 +88,8 @@ def _tree(tree: Any, values: FloatArray, place: int = 0) -> RealTree:
 
 def _boosted(model: Any) -> RealEnsemble:
     name = type(model).__name__
-    if not (model.init_ == "zero" if isinstance(model.init_, str) else True) or (
-        type(model.init_).__name__ not in ("DummyRegressor", "DummyClassifier", "str")
-    ):
+    constant = ("DummyRegressor", "DummyClassifier")
+    if not isinstance(model.init_, str) and type(model.init_).__name__ not in constant:
         raise ExportError(
             f"{name} with init={type(model.init_).__name__} cannot be exported: leave init at None"
         )
@@ -114,15 +113,17 @@ def _histogram(model: Any) -> RealEnsemble:
             f"{name} with loss={loss!r} cannot be exported: its output is an exponential; use "
             "'squared_error'"
         )
+    categorical = getattr(model, "is_categorical_", None)
+    if categorical is not None and np.any(categorical):
+        raise ExportError(
+            f"{name} with categorical_features cannot be exported: give them as numbers and set "
+            "categorical_features=None"
+        )
     trees: list[RealTree] = []
     for stage in model._predictors:
         for place, predictor in enumerate(stage):
             nodes = predictor.nodes
             leaf = nodes["is_leaf"].astype(bool)
-            if (nodes["is_categorical"].astype(bool) & ~leaf).any():
-                raise ExportError(
-                    f"{name} with categorical_features cannot be exported: encode them as numbers"
-                )
             trees.append(
                 RealTree(
                     feature=nodes["feature_idx"].astype(np.int64),

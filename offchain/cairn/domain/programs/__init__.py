@@ -10,6 +10,12 @@ from cairn.domain.programs._federated import linear_program_from_aggregate
 from cairn.domain.programs._format import Kind, OutputMode, ProgramError, header_hash
 from cairn.domain.programs._gas import MAX_SERVED_GAS, gas_bound
 from cairn.domain.programs._program import Program, parse_program
+from cairn.domain.programs._reexecution import (
+    PROOF_SYSTEM,
+    Inference,
+    inference,
+    proof_system_id,
+)
 from cairn.domain.programs._tree_builder import Tree, trees_program
 from cairn.domain.programs._trees import Ensemble
 
@@ -17,9 +23,11 @@ __all__ = [
     "KERNELS",
     "MAX_SERVED_GAS",
     "PADDING",
+    "PROOF_SYSTEM",
     "Chunk",
     "Ensemble",
     "FeatureRule",
+    "Inference",
     "Kernel",
     "Kind",
     "LayerSpec",
@@ -30,8 +38,10 @@ __all__ = [
     "dense_program",
     "gas_bound",
     "header_hash",
+    "inference",
     "linear_program",
     "linear_program_from_aggregate",
     "parse_program",
+    "proof_system_id",
     "trees_program",
 ]

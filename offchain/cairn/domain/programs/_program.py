@@ -54,7 +54,7 @@ from cairn.domain.programs._trees import (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Program:
     """A model as integers: the same bytes on IPFS, on chain and here.
 
@@ -65,6 +65,15 @@ class Program:
     header: tuple[int, ...]
     """The header's 32-byte words."""
     chunks: tuple[Chunk, ...] = ()
+
+    def __eq__(self, other: object) -> bool:
+        """Whether the bytes are the same, whatever a subclass knows besides."""
+        if not isinstance(other, Program):
+            return NotImplemented
+        return self.header == other.header and self.chunks == other.chunks
+
+    def __hash__(self) -> int:
+        return hash(self.hash)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "Program":
