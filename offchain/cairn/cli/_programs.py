@@ -113,6 +113,9 @@ def inspect_file(
     shown = describe(loaded)
     shown["served_with_stake"] = shown["execution_gas_at_most"] <= MAX_SERVED_GAS
     columns = read_schema(schema)
+    if columns is not None and columns.n_features == loaded.n_features:
+        named = zip(columns.features, shown["features"], strict=True)
+        shown["features"] = [{"name": column.name} | feature for column, feature in named]
     if data is not None:
         outputs, valid = predict(loaded, to_device(read_rows(data), columns))
         if valid.any():
@@ -158,31 +161,69 @@ def read_schema(path: Path | None) -> Schema | None:
 
 
 def draw_loss(loss: Loss, path: Path) -> None:
-    """A small plot: the program's scores over the float model's, and what lies between."""
+    """A small plot: the program's scores over the float model's, and what lies between.
+
+    Of a classifier: how many rows got which label from the two.
+    """
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    figure, (left, right) = pyplot.subplots(1, 2, figsize=(7, 3), layout="constrained")
-    left.plot(loss.expected, loss.scores, ".", markersize=3)
-    left.set(xlabel="float model", ylabel="program")
-    right.hist(loss.scores - loss.expected, bins=40)
-    right.set(xlabel="program less float model", ylabel="rows")
-    figure.savefig(path, dpi=120, format="png")
-    pyplot.close(figure)
+    if loss.agreement is None:
+        figure, (left, right) = pyplot.subplots(1, 2, figsize=(7, 3), layout="constrained")
+        left.plot(loss.expected, loss.scores, ".", markersize=3)
+        left.set(xlabel="float model", ylabel="program")
+        right.hist(loss.scores - loss.expected, bins=40)
+        right.set(xlabel="program less float model", ylabel="rows")
+    else:
+        n_classes = 1 + int(max(loss.expected.max(initial=1), loss.scores.max(initial=1)))
+        counts = np.zeros((n_classes, n_classes), dtype=int)
+        np.add.at(counts, (loss.scores.astype(int), loss.expected.astype(int)), 1)
+        figure, axes = pyplot.subplots(figsize=(3.5, 3.5), layout="constrained")
+        axes.imshow(counts, cmap="Blues", origin="lower")
+        axes.set(xlabel="float model", ylabel="program", title="rows by label")
+        axes.set(xticks=range(n_classes), yticks=range(n_classes))
+        for (row, column), count in np.ndenumerate(counts):
+            colour = "white" if count > counts.max() / 2 else "black"
+            axes.text(column, row, str(count), ha="center", va="center", color=colour)
+    try:
+        figure.savefig(path, dpi=120, format="png")
+    except OSError as error:
+        raise DataFileError(f"{path} cannot be written: {error.strerror}") from None
+    finally:
+        pyplot.close(figure)
 
 
 def _print(shown: dict[str, Any]) -> None:
     console = Console()
-    lists = {name: value for name, value in shown.items() if isinstance(value, list) and value}
     for name, value in shown.items():
-        if not isinstance(value, list):
-            console.print(f"{name.replace('_', ' '):>24}  {value}", highlight=False)
-    for name, rows in lists.items():
-        table = Table(title=name, title_justify="left")
-        for column in rows[0]:
-            table.add_column(column, justify="right")
-        for row in rows:
-            table.add_row(*(str(value) for value in row.values()))
-        console.print(table)
+        if not isinstance(value, list | dict):
+            text = f"{value:,}" if type(value) is int else str(value)
+            console.print(f"{_words(name):>24}  {text}", highlight=False, soft_wrap=True)
+    for name, value in shown.items():
+        if value and isinstance(value, list):
+            console.print(_table(name, value))
+        elif isinstance(value, dict):
+            console.print(_table(name, [value]))
+
+
+def _table(name: str, rows: list[dict[str, Any]]) -> Table:
+    table = Table(title=_words(name), title_justify="left")
+    for column in rows[0]:
+        table.add_column(_words(column), justify="right", overflow="fold")
+    for row in rows:
+        table.add_row(*(_cell(value) for value in row.values()))
+    return table
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, dict):
+        return "\n".join(f"{name} {_cell(inner)}" for name, inner in value.items())
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return "" if value is None else str(value)
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")

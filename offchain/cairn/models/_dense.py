@@ -129,7 +129,10 @@ def mlp_layers(model: Any) -> list[RealLayer]:
             f"{name} with activation={model.activation!r} cannot be exported: use 'relu'"
         )
     if model.out_activation_ not in ("identity", "logistic", "softmax"):
-        raise ExportError(f"{name} with {model.out_activation_} outputs cannot be exported")
+        raise ExportError(
+            f"{name} with loss={model.loss!r} cannot be exported: its output is an exponential; use "
+            "'squared_error'"
+        )
     if getattr(model, "_label_binarizer", None) is not None and (
         model._label_binarizer.y_type_.startswith("multilabel")
     ):

@@ -39,6 +39,8 @@ TRUSTED = (
     "sklearn._loss._loss.CyPinballLoss",
     "sklearn.ensemble._hist_gradient_boosting.binning._BinMapper",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
+    "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
     "sklearn.utils._bunch.Bunch",
 )
 """Types past skops' own list that fitted estimators of the exportable kinds consist of: data, no code."""
@@ -49,19 +51,22 @@ class ModelFileError(CairnError):
 
 
 def save(program: Program, path: str | os.PathLike[str]) -> Path:
-    """Write a program's canonical bytes, whole or not at all."""
+    """Write a program's canonical bytes, whole or not at all; raises ModelFileError if it cannot."""
     target = Path(path)
-    with tempfile.NamedTemporaryFile(
-        dir=target.parent, prefix=f".{target.name}-", delete=False
-    ) as file:
-        try:
-            file.write(program.to_bytes())
-            file.flush()
-            os.fsync(file.fileno())
-            os.replace(file.name, target)
-        except BaseException:
-            os.unlink(file.name)
-            raise
+    try:
+        with tempfile.NamedTemporaryFile(
+            dir=target.parent, prefix=f".{target.name}-", delete=False
+        ) as file:
+            try:
+                file.write(program.to_bytes())
+                file.flush()
+                os.fsync(file.fileno())
+                os.replace(file.name, target)
+            except BaseException:
+                os.unlink(file.name)
+                raise
+    except OSError as error:
+        raise ModelFileError(f"{target} cannot be written: {error.strerror}") from None
     return target
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cairn.domain.integers import MISSING
-from cairn.domain.programs import Kind, Program, ProgramError, gas_bound
+from cairn.domain.programs import KERNELS, Kind, Program, ProgramError, gas_bound
 from cairn.domain.schema import Schema
 from cairn.models._affine import FloatArray
 from cairn.models._interpreter import predict
@@ -114,7 +114,7 @@ def describe(program: Program) -> dict[str, Any]:
         "output_scale": str(program.output_scale),
         "bytes": len(program.to_bytes()),
         "chunks": [
-            {"id": "0x" + chunk.id.hex(), "kernel": chunk.kernel, "words": len(chunk.words)}
+            {"id": "0x" + chunk.id.hex(), "kernel": KERNELS[chunk.kernel - 1].name}
             for chunk in program.chunks
         ],
         "execution_gas_at_most": execution,

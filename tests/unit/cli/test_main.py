@@ -120,11 +120,7 @@ def test_lazy__command_not_in_this_release__says_so() -> None:
         group.get_command(click.Context(group), "go")
 
 
-# Named in the root's help, and written apart from it.
-LATER = {"export", "inspect"}
-
-
-@pytest.mark.parametrize("name", sorted(set(ENTRIES) - LATER))
+@pytest.mark.parametrize("name", sorted(ENTRIES))
 def test_entries__each__is_a_command_with_help(name: str) -> None:
     command = cairn.get_command(click.Context(cairn), name)
     assert isinstance(command, click.Command)
