@@ -12,10 +12,10 @@ RUN = @$(PYTHON) tools/run.py
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test up down gas kubo bench-storage sim-rounds lint format lock clean
+.PHONY: help setup demo test up down gas kubo bench-inference bench-storage sim-rounds lint format lock clean
 
 help: ## show this
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
 
 setup: ## install what the locks name, compile the contracts, export their ABIs
 	$(SETUP)
@@ -42,6 +42,10 @@ gas: ## print what each public operation costs, on Ethereum's schedule and by Io
 
 kubo: ## build a real IPFS node for the tests; wants Go
 	@tools/kubo/build.sh
+
+bench-inference: ## gas, loss, exactness and speed of integer programs; the last line is JSON
+	$(SETUP)
+	$(RUN) python tools/bench_inference.py $(ARGS)
 
 bench-storage: ## MB/s of the content store, beside the ipfs command line's; wants Kubo
 	$(SETUP)

@@ -1,6 +1,6 @@
 """What a prediction costs and loses: gas by kind and size, accuracy, exactness, numpy's speed.
 
-    python tools/bench_inference.py [--cases 20000]
+    python tools/bench_inference.py [--cases 20000] [--fuzz 3000]
 
 Gas is what anvil charges under Cancun rules. "Execution" is the whole transaction less its intrinsic
 gas: every account that the evaluation touches is cold, and nothing is looked up in storage. The last
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import random
 import sys
 import time
 import warnings
@@ -26,6 +27,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 from web3 import Web3
+from web3.exceptions import ContractLogicError
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "offchain")]
@@ -33,6 +35,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "offchain")]
 from cairn.domain.integers import pack_features  # noqa: E402
 from cairn.domain.programs import (  # noqa: E402
     KERNELS,
+    Chunk,
     FeatureRule,
     LayerSpec,
     OutputMode,
@@ -44,7 +47,7 @@ from cairn.domain.programs import (  # noqa: E402
     trees_program,
 )
 from cairn.models import export, predict, schema_for, to_device  # noqa: E402
-from tools import zoo  # noqa: E402
+from tools import malformed, zoo  # noqa: E402
 from tools._local_chain import deploy, local_chain  # noqa: E402
 
 CONTRACTS = ROOT / "contracts"
@@ -66,6 +69,9 @@ def batch(
     return outputs
 """
 BATCH_ROWS = 64
+ORDINARY_GAS = 30_000_000
+LARGEST_GAS = 1_900_000_000
+INTRINSIC_MOST = 21_000 + 16 * 4_300  # of a call with the longest features
 
 
 @dataclass(frozen=True)
@@ -91,16 +97,16 @@ class Chain:
     def publish(self, program: Program) -> None:
         for name, arguments in program.publish_calls():
             call = getattr(self.store.functions, name)(*arguments)
-            sent = call.transact({"from": self.sender, "gas": 30_000_000})
+            sent = call.transact({"from": self.sender, "gas": ORDINARY_GAS})
             receipt = self.w3.eth.wait_for_transaction_receipt(sent)
             assert receipt["status"] == 1, f"{name} failed"
 
-    def gas(self, program: Program, features: bytes) -> Gas:
+    def gas(self, program: Program, features: bytes, limit: int = ORDINARY_GAS) -> Gas:
         """Of a transaction that evaluates; its outputs are checked against the reference."""
         call = self.evaluator.functions.evaluate(program.hash, features)
-        assert call.call() == program.run_packed(features)
+        transaction = {"from": self.sender, "gas": limit}
+        assert call.call(transaction) == program.run_packed(features)
         data = bytes.fromhex(call._encode_transaction_data()[2:])
-        transaction = {"from": self.sender, "gas": 30_000_000}
         receipt = self.w3.eth.wait_for_transaction_receipt(call.transact(transaction))
         zeros = data.count(0)
         execution = receipt["gasUsed"] - 21_000 - 4 * zeros - 16 * (len(data) - zeros)
@@ -153,13 +159,13 @@ def linear_of(n_features: int) -> Program:
     return linear_program(rules, bias=5, shift=20)
 
 
-def dense_of(widths: list[int]) -> Program:
+def dense_of(widths: list[int], largest: int = 4000) -> Program:
     generator = np.random.default_rng(1)
     rules = [FeatureRule(-2000, 2000, 0, 0, 1)] * widths[0]
     layers = []
     for position, (n_inputs, n_units) in enumerate(pairwise(widths)):
         last = position == len(widths) - 2
-        weights = generator.integers(-4000, 4000, (n_units, n_inputs)).tolist()
+        weights = generator.integers(-largest, largest, (n_units, n_inputs)).tolist()
         layers.append(LayerSpec(weights, [0] * n_units, 4 if last else 14, 0 if last else 11))
     return dense_program(rules, layers)
 
@@ -179,6 +185,89 @@ def forest_of(n_features: int, n_trees: int, depth: int) -> Program:
         for _ in range(n_trees)
     ]
     return trees_program([FeatureRule(-30_000, 30_000, 0, -30_000, 1)] * n_features, trees, [0])
+
+
+def endless_walks(n_features: int, n_chunks: int, deeper: int) -> Program:
+    """As many trees as fit, all of whose walks go round in circles until the header ends them."""
+    depth_four = forest_of(n_features, 300, 0)  # a chunk of the largest size
+    [chunk] = depth_four.chunks
+    n_pages = len(chunk.words) // 2
+    words = (n_pages - 1, 0, *[2**255, 0x01010101] * (n_pages - 1))
+    chunks = tuple(Chunk(chunk.kernel, (*words[:-1], i)) for i in range(n_chunks))
+    at = 2 + 12 * -(-n_features // 8)
+    meta = depth_four.header[0]
+    n_words = at + 2 + -(-n_chunks // 32) + n_chunks
+    meta += (n_words - len(depth_four.header) << 160) + (n_chunks - 1 << 144)
+    ids = [int.from_bytes(one.id, "big") for one in chunks]
+    header = [meta, *depth_four.header[1:at], depth_four.header[at] | deeper << 136, 0]
+    program = Program((*header, *[0] * -(-n_chunks // 32), *ids), chunks)
+    return Program.from_bytes(program.to_bytes())
+
+
+def worst_case(chain: Chain, console: Console) -> dict[str, Any]:
+    """The largest shapes, features all past their ranges: what they take of what is promised."""
+    table = Table(title="The worst case", title_justify="left")
+    for column in ("program", "execution", "bound", "share"):
+        table.add_column(column, justify="left" if column == "program" else "right")
+    programs = {
+        "linear, 504 features": linear_of(504),
+        "dense, 1,024 rows": dense_of([64, 384, 384, 248], largest=3),
+        "dense, 16 layers": dense_of([8] * 16 + [1], largest=3),
+        "dense, 432 features": dense_of([432, 8], largest=3),
+        "trees, 351 x 257 pages, 8 features": endless_walks(8, 1, 255),
+        "trees, 351 x 257 pages, 128 features": endless_walks(128, 1, 255),
+        "trees, 48 chunks x 351 x 12 pages, 8 features": endless_walks(8, 48, 10),
+        "trees, 48 chunks x 351 x 12 pages, 128 features": endless_walks(128, 48, 10),
+    }
+    largest = 0.0
+    for name, program in programs.items():
+        chain.publish(program)
+        bound = chain.store.functions.gas_bound(program.hash).call()
+        assert bound == gas_bound(program)
+        features = pack_features([2**31 - 1] * program.n_features)
+        used = chain.gas(program, features, LARGEST_GAS).execution
+        largest = max(largest, used / bound)
+        table.add_row(name, f"{used:,}", f"{bound:,}", f"{used / bound:.2f}")
+    console.print(table)
+    return {"worst_case_gas_over_bound": round(largest, 3)}
+
+
+def fuzz(chain: Chain, console: Console, n_programs: int) -> dict[str, Any]:
+    """Malformed headers: refused by store and parser alike, or evaluated to the same outcome."""
+    for chunk in malformed.chunks().values():
+        call = chain.store.functions.publish_chunk(chunk.kernel, chunk.to_bytes())
+        chain.w3.eth.wait_for_transaction_receipt(
+            call.transact({"from": chain.sender, "gas": ORDINARY_GAS})
+        )
+    accepted = cases = mismatches = 0
+    for seed in range(n_programs):
+        generator = random.Random(seed)
+        header = malformed.malformed_header(generator)
+        program = malformed.read(header)
+        call = chain.store.functions.publish_program(header)
+        try:
+            call.call({"gas": ORDINARY_GAS})
+        except ContractLogicError:
+            mismatches += program is not None
+            continue
+        if program is None:
+            mismatches += 1
+            continue
+        accepted += 1
+        chain.w3.eth.wait_for_transaction_receipt(
+            call.transact({"from": chain.sender, "gas": ORDINARY_GAS})
+        )
+        limit = gas_bound(program) + INTRINSIC_MOST
+        for _ in range(3):
+            features = malformed.features(generator, program)
+            found = chain.evaluator.functions.evaluate(program.hash, features).call({"gas": limit})
+            cases += 1
+            mismatches += found != program.run_packed(features)
+    console.print(
+        f"{n_programs:,} malformed headers: {accepted:,} are programs all the same, {cases:,} "
+        f"evaluations of them within their bound of gas; {mismatches} mismatches"
+    )
+    return {"fuzz_programs": n_programs, "fuzz_mismatches": mismatches}
 
 
 def some_features(program: Program) -> bytes:
@@ -323,25 +412,27 @@ def numpy_speed(console: Console) -> dict[str, Any]:
     model = zoo.REGRESSORS["LinearRegression"]().fit(train.X, train.y)
     program = export(model, train.X, zoo.schema())
     batch = zoo.regression(1000, 3)
-    ours = _rate(lambda: predict(program, batch.integers))
-    theirs = _rate(lambda: model.predict(batch.X))
+    ours, theirs = _rates(lambda: predict(program, batch.integers), lambda: model.predict(batch.X))
     console.print(f"numpy: {ours:,.0f} rows/s; scikit-learn: {theirs:,.0f} rows/s")
     return {"numpy_rows_per_s_over_sklearn": round(ours / theirs, 2)}
 
 
-def _rate(work: Any) -> float:
-    best = float("inf")
-    for _ in range(15):
-        start = time.perf_counter()
-        for _ in range(20):
-            work()
-        best = min(best, (time.perf_counter() - start) / 20)
-    return 1000 / best
+def _rates(*works: Any) -> list[float]:
+    """Batches of 1,000 rows, the works in turns so that a busy machine slows all alike; the best."""
+    best = [float("inf")] * len(works)
+    for _ in range(40):
+        for i, work in enumerate(works):
+            start = time.perf_counter()
+            for _ in range(20):
+                work()
+            best[i] = min(best[i], (time.perf_counter() - start) / 20)
+    return [1000 / seconds for seconds in best]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cases", type=int, default=20_000)
+    parser.add_argument("--fuzz", type=int, default=3_000)
     options = parser.parse_args()
     warnings.filterwarnings("ignore", module="sklearn")
     console = Console()
@@ -351,6 +442,8 @@ def main() -> None:
         figures |= gas_by_size(chain, console)
         figures |= breast_cancer(chain, console)
         figures |= conformance(chain, console, options.cases)
+        figures |= fuzz(chain, console, options.fuzz)
+        figures |= worst_case(chain, console)
     figures |= numpy_speed(console)
     print(json.dumps(figures))
 

@@ -253,7 +253,7 @@ def _gas_bound(holder: address) -> uint256:
     groups: uint256 = (features + LANES - 1) // LANES
     at: uint256 = META_WORDS + GROUP_WORDS * groups
     if kind == KIND_LINEAR:
-        return 8_000 + 3_200 * groups
+        return 8_000 + 3_700 * groups
     if kind == KIND_DENSE:
         bound: uint256 = 16_000 + 3_800 * groups + 4_600 * n_chunks
         width: uint256 = features

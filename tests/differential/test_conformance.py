@@ -6,15 +6,18 @@ its ranges, around them, with extremes and with values missing.
 """
 
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import skops.io
 from sklearn.metrics import accuracy_score, r2_score
 from threadpoolctl import threadpool_limits
 
 from cairn.domain.integers import pack_features
 from cairn.domain.programs import OutputMode, Program, gas_bound
-from cairn.models import EXPORTABLE, export, predict
+from cairn.models import EXPORTABLE, export, load_skops, predict
 from tests.differential._chain import Chain
 from tools.zoo import (
     CLASSIFIERS,
@@ -29,7 +32,7 @@ from tools.zoo import (
 
 MAX_R2_LOSS = 0.005
 MAX_ACCURACY_LOSS = 0.005
-N_WILD_ROWS = 12
+N_WILD_ROWS = 9
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -60,12 +63,21 @@ def check_agreement(chain: Chain, program: Program) -> None:
     assert chain.gas(program, pack_features(rows[-1].tolist())) <= gas_bound(program)
 
 
+def check_file(model: Any, program: Program, X: np.ndarray, path: Path) -> None:
+    """The model as a skops file gives the same program."""
+    skops.io.dump(model, path / "model.skops")
+    mode = program.output_mode if hasattr(model, "classes_") else None
+    assert export(load_skops(path / "model.skops"), X, schema(), mode=mode) == program
+
+
 def test_zoo__estimators__are_all_that_can_be_exported() -> None:
     assert {name.split("-")[0] for name in (*REGRESSORS, *CLASSIFIERS)} == set(EXPORTABLE)
 
 
 @pytest.mark.parametrize("name", REGRESSORS)
-def test_conformance__regressor__agrees_and_keeps_r2(chain: Chain, name: str) -> None:
+def test_conformance__regressor__agrees_and_keeps_r2(
+    chain: Chain, tmp_path: Path, name: str
+) -> None:
     train, test = regression(1500, seed=1), regression(2000, seed=2)
     model = REGRESSORS[name]().fit(train.X, train.y)
     program = export(model, train.X, schema())
@@ -76,12 +88,13 @@ def test_conformance__regressor__agrees_and_keeps_r2(chain: Chain, name: str) ->
     loss = r2_score(test.y, model.predict(test.X)) - r2_score(test.y, scores)
     assert loss <= MAX_R2_LOSS
     check_agreement(chain, program)
+    check_file(model, program, train.X, tmp_path)
 
 
 @pytest.mark.parametrize("n_classes", [2, 5])
 @pytest.mark.parametrize("name", CLASSIFIERS)
 def test_conformance__classifier__agrees_and_keeps_accuracy(
-    chain: Chain, name: str, n_classes: int
+    chain: Chain, tmp_path: Path, name: str, n_classes: int
 ) -> None:
     train, test = classification(1500, 1, n_classes), classification(2000, 2, n_classes)
     model = CLASSIFIERS[name]().fit(train.X, train.y)
@@ -93,10 +106,13 @@ def test_conformance__classifier__agrees_and_keeps_accuracy(
     assert loss <= MAX_ACCURACY_LOSS
     assert accuracy_score(model.predict(test.X), program.predict(test.X)) >= 0.99
     check_agreement(chain, program)
+    check_file(model, program, train.X, tmp_path)
 
 
 @pytest.mark.parametrize("name", STEPS)
-def test_conformance__steps_with_missing_values__agree_and_keep_r2(chain: Chain, name: str) -> None:
+def test_conformance__steps_with_missing_values__agree_and_keep_r2(
+    chain: Chain, tmp_path: Path, name: str
+) -> None:
     train, test = (with_missing(regression(2000, seed), seed) for seed in (1, 2))
     if name == "columns":  # it leaves out the last one, and what is missing there
         train.X[:, 5], test.X[:, 5] = 1, 1
@@ -108,6 +124,7 @@ def test_conformance__steps_with_missing_values__agree_and_keep_r2(chain: Chain,
     scores = outputs[:, 0] * float(program.output_scale)
     assert r2_score(test.y, model.predict(test.X)) - r2_score(test.y, scores) <= MAX_R2_LOSS
     check_agreement(chain, program)
+    check_file(model, program, train.X, tmp_path)
 
 
 def test_conformance__trees__decide_as_scikit_learn_does() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from cairn.domain.programs import Program, ProgramError
 from cairn.errors import CairnError
+from cairn.models._sound import unsound_tree
 
 MAX_PROGRAM_BYTES = 1_200_000
 """Of the largest program: a header of 766 words and 48 chunks of 704."""
@@ -18,6 +19,7 @@ MAX_SKOPS_BYTES = 64 * 2**20
 PICKLE_ENDINGS = {".pkl", ".pickle", ".joblib", ".pt", ".dill"}
 
 TRUSTED = (
+    "numpy.dtype",
     "sklearn._loss.link.Interval",
     "sklearn._loss.link.LogLink",
     "sklearn._loss.link.LogitLink",
@@ -41,6 +43,7 @@ TRUSTED = (
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
     "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
+    "sklearn.tree._tree.Tree",
     "sklearn.utils._bunch.Bunch",
 )
 """Types past skops' own list that fitted estimators of the exportable kinds consist of: data, no code."""
@@ -116,11 +119,15 @@ def load_skops(path: str | os.PathLike[str]) -> Any:
         unknown = sorted(set(get_untrusted_types(data=data)) - set(TRUSTED))
         if unknown:
             raise ModelFileError(f"{source} holds types that are not trusted: {', '.join(unknown)}")
-        return loads(data, trusted=list(TRUSTED))
+        model = loads(data, trusted=list(TRUSTED))
     except UntrustedTypesFoundException as error:
         raise ModelFileError(f"{source} holds types that are not trusted: {error}") from None
     except (ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile) as error:
         raise ModelFileError(f"{source} is a damaged skops file: {error}") from None
+    wrong = unsound_tree(model)
+    if wrong:
+        raise ModelFileError(f"{source} holds {wrong}: no fitted model has one")
+    return model
 
 
 def _check_sizes(data: bytes, source: Path) -> None:

@@ -12,7 +12,7 @@ def gas_bound(program: Program) -> int:
     """docs/numerics.md, "The worst case"; ProgramStore.gas_bound says the same."""
     groups = n_groups(program.n_features)
     if program.kind is Kind.LINEAR:
-        return 8_000 + 3_200 * groups
+        return 8_000 + 3_700 * groups
     if program.ensemble is None:
         rows = sum(layer.n_rows for layer in program.layers)
         tiles = sum(layer.n_tiles for layer in program.layers)
