@@ -265,12 +265,16 @@ def _gas_bound(holder: address) -> uint256:
             at += 1 + (width + LANES - 1) // LANES
         return bound
     narrow: bool = features <= LANES
-    deeper: uint256 = (self._code_word(holder, at) >> 136) & 255
+    word: uint256 = self._code_word(holder, at)
+    deeper: uint256 = (word >> 136) & 255
+    vectors: bool = (word >> 208) & 255 != 0
     bound: uint256 = (22_000 if narrow else 50_000) + 3_800 * groups
     for i: uint256 in range(n_chunks, bound=MAX_CHUNKS):
         kernel: uint256 = self._code_word(holder, n_words - n_chunks + i) >> 248
-        visits: uint256 = (KERNEL_WORDS[kernel] // 2 - 1) * (2 + deeper)
-        bound += 12_000 + (450 if narrow else 550) * visits
+        trees: uint256 = KERNEL_WORDS[kernel] // 2 - 1
+        bound += 12_000 + trees * (
+            (450 if narrow else 550) * (2 + deeper) + (250 if vectors else 0)
+        )
     return bound
 
 

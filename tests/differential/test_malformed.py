@@ -22,7 +22,6 @@ from tools import malformed
 
 N_HEADERS = 160
 FIRST_SEED = 20_000
-DEEPER = 12
 
 
 @pytest.fixture(scope="module")
@@ -72,14 +71,18 @@ def with_words(program: Program, words: dict[int, int], chunks: tuple[Chunk, ...
     return Program.from_bytes(Program(tuple(header), chunks).to_bytes())
 
 
+@pytest.mark.parametrize("deeper", [0, 12])
+@pytest.mark.parametrize("vectors", [False, True])
 @pytest.mark.parametrize("n_features", [3, 20])
-def test_malformed__walks_without_end__end_in_bounded_gas(chain: Chain, n_features: int) -> None:
+def test_malformed__walks_without_end__end_in_bounded_gas(
+    chain: Chain, n_features: int, vectors: bool, deeper: int
+) -> None:
     """All 31 roots lead to themselves, for as many pages as the header allows."""
     leaf = Tree([0], [0], [-1], [-1], [1])
     shape = trees_program([FeatureRule(0, 99, 0, 0, 1)] * n_features, [leaf], [0])
     at = 2 + 12 * -(-n_features // 8)
     chunk = Chunk(shape.chunks[0].kernel, (31, 0, *[2**255, 0x01010101] * 31))
-    program = with_words(shape, {at: shape.header[at] | DEEPER << 136}, (chunk,))
+    program = with_words(shape, {at: shape.header[at] | vectors << 208 | deeper << 136}, (chunk,))
     chain.publish(program)
     features = pack_features([50] * n_features)
     check(chain, program, features)

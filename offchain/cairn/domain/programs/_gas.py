@@ -30,6 +30,6 @@ def gas_bound(program: Program) -> int:
     bound = (22_000 if narrow else 50_000) + 3_800 * groups
     for chunk in program.chunks:
         trees = KERNELS[chunk.kernel - 1].n_words // 2 - 1
-        visits = trees * (2 + program.ensemble.deeper)
-        bound += 12_000 + (450 if narrow else 550) * visits
+        walk = (450 if narrow else 550) * (2 + program.ensemble.deeper)
+        bound += 12_000 + trees * (walk + (250 if program.ensemble.vectors else 0))
     return bound
