@@ -370,6 +370,7 @@ def evaluate(program_hash: bytes32, features: Bytes[4096]) -> Bytes[1024]:
             layer_at = unsafe_add(layer_at, unsafe_add(n_sums, 1))
             tail_at = unsafe_add(tail_at, unsafe_mul(WORD, unsafe_add(n_sums, 1)))
         # Of trees: the tail is a word, a bias for each score, and a byte for each chunk.
+
     totals: int256[MAX_CLASSES] = empty(int256[MAX_CLASSES])
     if kind == KIND_TREES:
         wide: uint256[WIDE] = empty(uint256[WIDE])
@@ -415,6 +416,7 @@ def evaluate(program_hash: bytes32, features: Bytes[4096]) -> Bytes[1024]:
                 totals[i] = (lanes >> unsafe_mul(32, i % LANES)) & MASK32
 
         # The outputs: the scores, the label, or the label and then the scores.
+
     mode: int256 = (meta >> 208) & MASK8
     places: uint256 = convert((tail[layer_at] >> 216) & MASK8, uint256)
     multiplier: int256 = (tail[0] >> 144) & MASK64  # of trees
