@@ -134,6 +134,8 @@ def found(stage: Stage, seed: int) -> Cast:
     stage.say(
         "launched the alliance: 100 shares to each of three members; nobody else has any power"
     )
+    # A proposer's votes are those of an earlier second, and this chain's blocks can share one.
+    stage.advance(60, "the founders' votes count")
     fleet = simulate_fleet(seed, DEVICES_EACH * len(members), PERIOD_S)
     devices = [list(fleet[i * DEVICES_EACH : (i + 1) * DEVICES_EACH]) for i in range(len(members))]
     return Cast(system, alliance, members, operator, buyer, devices)
