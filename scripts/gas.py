@@ -307,8 +307,9 @@ def train(bench: Bench, model_id: int, batches: list[Batch]) -> None:
     bench.send(rounds, "aggregate", *args, sender=bench.operator)
     stage.advance(WINDOW_S + 1, "the window is over")
     bench.send(rounds, "finalize", round_id, detail="2 updates", sender=bench.operator)
-    for index in range(2):
-        bench.send(rounds, "mint_shares", round_id, index, sender=bench.buyer)
+    for index, batch in enumerate(batches[:2]):
+        args = (round_id, index, [batch.batch_id])
+        bench.send(rounds, "mint_shares", *args, detail="1 batch", sender=bench.buyer)
 
     round_id = open_round()
     end_submission(round_id)

@@ -168,6 +168,7 @@ class StakeLedger(Contract):
         t.Staked,
         t.UnbondingStarted,
         t.Withdrawn,
+        t.BountyWithdrawn,
         t.OptedIn,
         t.OptedOut,
         t.Slashed,
@@ -223,6 +224,7 @@ class TrainingRounds(Contract):
         t.RoundFinalized,
         t.RoundCancelled,
         t.SharesMinted,
+        t.SharesForfeited,
     )
 
     def plan(self, round_id: int) -> t.Plan:
@@ -266,8 +268,8 @@ class TrainingRounds(Contract):
     def finalize(self, round_id: int) -> Call:
         return self.call("finalize", round_id)
 
-    def mint_shares(self, round_id: int, index: int) -> Call:
-        return self.call("mint_shares", round_id, index)
+    def mint_shares(self, round_id: int, index: int, batch_ids: Sequence[int]) -> Call:
+        return self.call("mint_shares", round_id, index, list(batch_ids))
 
     def cancel(self, round_id: int) -> Call:
         return self.call("cancel", round_id)
