@@ -1,7 +1,6 @@
 """The worker: answers requests, aggregates rounds, watches others; loses nothing when killed."""
 
 from cairn.operator._health import Health
-from cairn.operator._logs import JsonLines, configure_logs
 from cairn.operator._ports import (
     AggregateFiles,
     AggregateRound,
@@ -22,7 +21,6 @@ __all__ = [
     "Content",
     "Contracts",
     "Health",
-    "JsonLines",
     "OperatorError",
     "OperatorStatus",
     "ParseProgram",
@@ -30,6 +28,5 @@ __all__ = [
     "Programs",
     "Settings",
     "Worker",
-    "configure_logs",
     "read_status",
 ]
