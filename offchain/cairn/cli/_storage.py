@@ -202,9 +202,8 @@ def _registry() -> CidSource:
     from cairn.storage.registry import RegistryCids
 
     system = Connection().connect()
-    return RegistryCids(
-        system.models,
-        system.rounds,
+    return RegistryCids.of(
+        system,
         on_unreadable=lambda label, reason: click.echo(f"{label}: {reason}", err=True),
     )
 
