@@ -1,5 +1,6 @@
 """The worker: answers requests, aggregates rounds, watches others; loses nothing when killed."""
 
+from cairn.operator._content_watch import ContentReport, ContentWatch
 from cairn.operator._health import Health
 from cairn.operator._ports import (
     AggregateFiles,
@@ -19,6 +20,8 @@ __all__ = [
     "AggregateFiles",
     "AggregateRound",
     "Content",
+    "ContentReport",
+    "ContentWatch",
     "Contracts",
     "Health",
     "OperatorError",

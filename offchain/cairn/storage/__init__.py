@@ -29,6 +29,7 @@ from ._port import ContentStore, Limits, Progress, Source, Target, file_cid
 from ._replicated import Fault, ReplicatedStore
 from ._upkeep import (
     CidSource,
+    Figure,
     Finding,
     NamedCid,
     Repair,
@@ -49,6 +50,7 @@ __all__ = [
     "CorruptBlock",
     "EmbeddedStore",
     "Fault",
+    "Figure",
     "Finding",
     "IpfsStore",
     "IpfsTimeouts",
