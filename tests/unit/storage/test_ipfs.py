@@ -167,6 +167,53 @@ def test_get_block__many__share_one_connection(store: IpfsStore, node: Node, sai
     assert node.connections == 1
 
 
+def test_get_block__kept_connection_closed_meanwhile__is_asked_once_more(
+    store: IpfsStore, node: Node
+) -> None:
+    """The node closes an idle connection in the moment in which it is used again."""
+    answers = iter([plain(BLOCK), None, plain(BLOCK), None, None, plain(BLOCK)])
+
+    def script(call: str, args: dict[str, str]) -> Iterator[bytes]:
+        said = next(answers)
+        if said is None:
+            raise BrokenPipeError
+        yield said
+
+    node.script = script
+    assert store.get_block(CID) == store.get_block(CID) == BLOCK
+    assert (node.connections, len(node.calls)) == (2, 3)
+    with pytest.raises(NodeUnreachable):
+        store.get_block(CID)
+    assert len(node.calls) == 5, "once more, and no third time"
+
+
+def test_get_block__closed_after_its_first_bytes__is_not_asked_again(
+    store: IpfsStore, node: Node
+) -> None:
+    answers = iter([plain(BLOCK), plain(BLOCK[:3], length=len(BLOCK))])
+
+    def script(call: str, args: dict[str, str]) -> Iterator[bytes]:
+        yield next(answers)
+        node.released.set() if len(node.calls) == 2 else None
+
+    node.script = script
+    assert store.get_block(CID) == BLOCK
+    with pytest.raises(TruncatedBlock):
+        store.get_block(CID)
+    assert len(node.calls) == 2
+
+
+def test_add__connection_closed__is_not_sent_twice(store: IpfsStore, node: Node) -> None:
+    def script(call: str, args: dict[str, str]) -> Iterator[bytes]:
+        raise BrokenPipeError
+        yield b""
+
+    node.script = script
+    with pytest.raises(NodeUnreachable):
+        store.add(BLOCK)
+    assert [call for call, _ in node.calls] == ["add"]
+
+
 def test_get_block__flipped_byte__is_corrupt(store: IpfsStore, node: Node) -> None:
     node.says(chunked(b"One small block"))
     with pytest.raises(CorruptBlock, match="thrown away"):
