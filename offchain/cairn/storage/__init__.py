@@ -20,6 +20,7 @@ from ._errors import (
     StoreUnusable,
     TooFewCopies,
     TruncatedBlock,
+    UnreadableBlock,
 )
 from ._ipfs import IpfsStore, IpfsTimeouts
 from ._memory import MemoryStore
@@ -79,6 +80,7 @@ __all__ = [
     "Target",
     "TooFewCopies",
     "TruncatedBlock",
+    "UnreadableBlock",
     "Verification",
     "copy",
     "file_cid",
