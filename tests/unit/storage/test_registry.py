@@ -105,6 +105,7 @@ def test_named_cids__every_cid_of_the_protocol__is_among_them() -> None:
     repeated = {
         ("event", "ModelCreated", "schema_cid"),
         ("event", "VersionRegistered", "program_cid"),
+        ("event", "VersionRegistered", "card_cid"),
         ("event", "RoundOpened", "plan_cid"),
         ("event", "UpdateSubmitted", "cid"),
         ("event", "AggregatePosted", "cid"),
