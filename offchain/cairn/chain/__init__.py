@@ -12,6 +12,8 @@ from cairn.chain._accounts import (
     open_account,
 )
 from cairn.chain._clients import (
+    AllianceFactory,
+    Charter,
     DeviceRegistry,
     Evaluator,
     Governor,
@@ -50,6 +52,7 @@ from cairn.chain._types import (
     Aggregate,
     AggregatePosted,
     AliasSet,
+    AllianceLaunched,
     Answered,
     Batch,
     BatchAnchored,
@@ -116,6 +119,8 @@ __all__ = [
     "Aggregate",
     "AggregatePosted",
     "AliasSet",
+    "AllianceFactory",
+    "AllianceLaunched",
     "Answered",
     "Batch",
     "BatchAnchored",
@@ -124,6 +129,7 @@ __all__ = [
     "Call",
     "ChainError",
     "Challenged",
+    "Charter",
     "ChunkPublished",
     "Contract",
     "DeployedAlliance",

@@ -61,6 +61,23 @@ class DeviceRegistry(Contract):
         )
 
 
+class AllianceFactory(Contract):
+    NAME = "AllianceFactory"
+    EVENTS = (t.AllianceLaunched,)
+
+    def charter_of(self, alliance: str) -> str:
+        """The charter of an alliance that was launched here; the zero address if it was not."""
+        return str(self.read("charter_of", alliance))
+
+
+class Charter(Contract):
+    NAME = "Charter"
+
+    def constitution(self) -> bytes:
+        """Binary CID of the alliance's rules in words; empty if there are none."""
+        return bytes(self.read("constitution"))
+
+
 class ModelRegistry(Contract):
     NAME = "ModelRegistry"
     EVENTS = (t.ModelCreated, t.VersionRegistered, t.AliasSet, t.TermsSet, t.SaleEnded)

@@ -234,6 +234,18 @@ class BatchAnchored:
 
 
 @dataclass(frozen=True, slots=True)
+class AllianceLaunched:
+    alliance: str
+    launcher: str
+    charter: str
+    shares: str
+    governor: str
+    name: str
+    symbol: str
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
 class ModelCreated:
     model_id: int
     alliance: str

@@ -8,10 +8,17 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
-from cairn.chain import BatchAnchored, DeviceRegistry, ModelRegistry, TrainingRounds
+from cairn.chain import (
+    AllianceFactory,
+    AllianceLaunched,
+    BatchAnchored,
+    DeviceRegistry,
+    ModelRegistry,
+    TrainingRounds,
+)
 from cairn.chain.fakes import FakeChain, FakeContract
 from cairn.domain.cid import cid_of
-from cairn.storage.registry import AnchoredBatches, RegistryCids
+from cairn.storage.registry import AnchoredBatches, Constitutions, RegistryCids
 
 INTERFACES = Path(__file__).parents[3] / "contracts" / "interfaces"
 
@@ -88,7 +95,7 @@ def test_named_cids__every_cid_of_the_protocol__is_among_them() -> None:
         for kind, name, body in re.findall(
             r"^(struct|event) (\w+):\n((?:[ \t]+.*\n|\n)+)", path.read_text(), re.MULTILINE
         )
-        for field in re.findall(r"^\s+(\w*cid): Bytes", body, re.MULTILINE)
+        for field in re.findall(r"^\s+(\w*cid|constitution): Bytes", body, re.MULTILINE)
     }
     walked = {
         ("struct", "Model", "schema_cid"),
@@ -100,6 +107,7 @@ def test_named_cids__every_cid_of_the_protocol__is_among_them() -> None:
         ("struct", "Aggregate", "program_cid"),
         ("struct", "Aggregate", "card_cid"),
         ("event", "BatchAnchored", "cid"),
+        ("event", "ConstitutionAmended", "constitution"),  # the charter keeps the newest
     }
     # These say what the structs above keep.
     repeated = {
@@ -111,6 +119,8 @@ def test_named_cids__every_cid_of_the_protocol__is_among_them() -> None:
         ("event", "AggregatePosted", "cid"),
         ("event", "AggregatePosted", "program_cid"),
         ("event", "AggregatePosted", "card_cid"),
+        ("event", "AllianceLaunched", "constitution"),
+        ("struct", "Founding", "constitution"),
     }
     assert named == walked | repeated
 
@@ -150,3 +160,33 @@ def test_batches__anchored_over_time__are_read_once_and_only_where_published() -
     asked.clear()
     assert len(list(batches.labelled())) == 2
     assert min(asked) > 1
+
+
+class Factory(FakeContract):
+    """A factory whose alliances are launched by being named."""
+
+    EVENTS = (AllianceLaunched,)
+
+    def do_launch(self, sender: str, value: int, alliance: str, charter: str) -> None:
+        self.emit(AllianceLaunched(alliance, sender, charter, "0xs", "0xg", "A", "A", "0xc"))
+
+
+def test_constitutions__of_launched_alliances__are_as_amended_last() -> None:
+    chain = FakeChain()
+    factory = Factory(chain, "0x" + "05" * 20)
+    now = {"0xc1": cid("first"), "0xc2": b""}
+    constitutions = Constitutions(
+        cast(AllianceFactory, factory),
+        chain,
+        first_block=1,
+        charter_at=cast(
+            Any, lambda node, charter: SimpleNamespace(constitution=lambda: now[charter])
+        ),
+    )
+    assert list(constitutions.labelled()) == []
+    for alliance, charter in (("0xa1", "0xc1"), ("0xa2", "0xc2")):
+        chain.act("0x" + "06" * 20, factory.call("launch", alliance, charter))
+    labels = [f"constitution of alliance 0xa{n}" for n in (1, 2)]
+    assert list(constitutions.labelled()) == list(zip(labels, [cid("first"), b""], strict=True))
+    now["0xc1"] = cid("second")
+    assert next(constitutions.labelled()) == (labels[0], cid("second"))
