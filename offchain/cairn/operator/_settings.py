@@ -75,6 +75,22 @@ class Settings(BaseSettings):
     )
     aggregate: bool = Field(True, description="Aggregate the rounds of the models served.")
 
+    content_check_interval_s: float = Field(
+        86_400.0,
+        ge=0,
+        description="How often all content that the registry names is verified; 0 for never.",
+    )
+    content_check_most_mb: int = Field(
+        1_024, gt=0, description="Content larger than this is not read; it counts as refused."
+    )
+    content_check_mb_per_s: float = Field(
+        32.0, ge=2, description="The most that a check reads, so that it leaves room for the rest."
+    )
+    content_repair: Literal["none", "pinned", "all"] = Field(
+        "pinned",
+        description="What a check mends: nothing, what a store here pins, or all that is named.",
+    )
+
     health_host: str = "127.0.0.1"
     health_port: int | None = Field(
         None, ge=0, le=65535, description="Where /health and /metrics are served; none if unset."
