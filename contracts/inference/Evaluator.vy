@@ -369,10 +369,9 @@ def evaluate(program_hash: bytes32, features: Bytes[4096]) -> Bytes[1024]:
             n_groups = n_sums
             layer_at = unsafe_add(layer_at, unsafe_add(n_sums, 1))
             tail_at = unsafe_add(tail_at, unsafe_mul(WORD, unsafe_add(n_sums, 1)))
-        # Of trees: the tail is a word, a bias for each score, and a byte for each chunk.
-
     totals: int256[MAX_CLASSES] = empty(int256[MAX_CLASSES])
     if kind == KIND_TREES:
+        # The tail is a word, a bias for each score, and a byte for each chunk.
         wide: uint256[WIDE] = empty(uint256[WIDE])
         narrow: uint256 = convert(convert(packed[0], bytes32), uint256)
         if size > WORD:
@@ -414,10 +413,7 @@ def evaluate(program_hash: bytes32, features: Bytes[4096]) -> Bytes[1024]:
             for i: uint256 in range(n_units, bound=MAX_CLASSES):
                 lanes: int256 = low_sums if i < LANES else high_sums
                 totals[i] = (lanes >> unsafe_mul(32, i % LANES)) & MASK32
-
-        # The outputs: the scores, the label, or the label and then the scores.
-
-    mode: int256 = (meta >> 208) & MASK8
+    mode: int256 = (meta >> 208) & MASK8  # scores, a label, or the label and then the scores
     places: uint256 = convert((tail[layer_at] >> 216) & MASK8, uint256)
     multiplier: int256 = (tail[0] >> 144) & MASK64  # of trees
     words: int256[OUTPUT_WORDS] = empty(int256[OUTPUT_WORDS])
