@@ -52,6 +52,16 @@ class _Stop(Exception):
         self.finding = finding
 
 
+@dataclass(frozen=True, eq=False)
+class _Start:
+    """What a round went on from: the base version's parameters, and those of the version that it
+    was trained from. None: there is no such version, or the round needs none.
+    """
+
+    base: Int32s | None = None
+    previous: Int32s | None = None
+
+
 def _quiet(_: str) -> None:
     return None
 
@@ -228,8 +238,8 @@ class Auditor:
             finding, is_usable = self._update(index, update, submitted, record, model)
             links.append(finding)
             usable.append(is_usable)
-        base = self._base_of(model_id, version.parent)
-        made = self._aggregate(aggregate, plan, updates, usable, base)
+        start = self._start_of(model_id, version.parent, plan)
+        made = self._aggregate(aggregate, plan, updates, usable, start)
         children = (plan_found, made, *links)
         if wrong:
             return _broken(link, subject, "; ".join(wrong), *children)
@@ -250,23 +260,36 @@ class Auditor:
             return plan, _broken(link, subject, detail)
         return plan, _held(link, subject, f"{len(data)} bytes have this hash")
 
-    def _base_of(self, model_id: int, parent: int) -> Int32s | Finding | None:
-        """The parent's parameters; None for a round from nothing; a finding if out of sight."""
+    def _start_of(self, model_id: int, parent: int, plan: Plan | None) -> _Start | Finding:
+        """What a round went on from; a finding if it is out of sight."""
         if parent == 0:
-            return None
-        link, subject = "derivation", f"parameters of version {parent}"
+            return _Start()
         try:
-            version = self._see(link, subject, lambda: self.ledger.version(model_id, parent))
-            if version.round_id == 0:
-                raise _Stop(_unseen(link, subject, "governance registered it: they are not known"))
-            posted = self._see(link, subject, lambda: self.ledger.aggregate(version.round_id))
-            data = self._fetch(link, subject, posted.cid)
-            file = self._read(link, subject, lambda: _aggregate_file(data))
-            if file.root != version.parameters_root:
-                raise _Stop(_broken(link, subject, f"its file has root {_hex(file.root)}"))
+            version, base = self._parameters(model_id, parent)
+            if base is None:
+                subject = f"parameters of version {parent}"
+                detail = "governance registered it: they are not known"
+                raise _Stop(_unseen("derivation", subject, detail))
+            if plan is None or not plan.rule.momentum_permille or version.parent == 0:
+                return _Start(base)
+            # None where governance registered it: then nothing carries on.
+            _, previous = self._parameters(model_id, version.parent)
         except _Stop as stop:
             return stop.finding
-        return file.parameters
+        return _Start(base, previous)
+
+    def _parameters(self, model_id: int, number: int) -> tuple[Version, Int32s | None]:
+        """A version and the parameters that its round posted; None if no round made it."""
+        link, subject = "derivation", f"parameters of version {number}"
+        version = self._see(link, subject, lambda: self.ledger.version(model_id, number))
+        if version.round_id == 0:
+            return version, None
+        posted = self._see(link, subject, lambda: self.ledger.aggregate(version.round_id))
+        data = self._fetch(link, subject, posted.cid)
+        file = self._read(link, subject, lambda: _aggregate_file(data))
+        if file.root != version.parameters_root:
+            raise _Stop(_broken(link, subject, f"its file has root {_hex(file.root)}"))
+        return version, file.parameters
 
     def _aggregate(
         self,
@@ -274,7 +297,7 @@ class Auditor:
         plan: Plan | None,
         updates: Sequence[tuple[Update, UpdateSubmitted]],
         usable: Sequence[bool],
-        base: Int32s | Finding | None,
+        start: _Start | Finding,
     ) -> Finding:
         link, subject = "aggregate", _hex(aggregate.root)
         try:
@@ -286,7 +309,7 @@ class Auditor:
             return _broken(link, subject, f"its file has root {_hex(file.root)}")
         detail = f"posted by {aggregate.operator}; its file has this root"
         return _held(
-            link, subject, detail, _derivation(aggregate, data, plan, updates, usable, base)
+            link, subject, detail, _derivation(aggregate, data, plan, updates, usable, start)
         )
 
     def _update(
@@ -447,12 +470,12 @@ def _derivation(
     plan: Plan | None,
     updates: Sequence[tuple[Update, UpdateSubmitted]],
     usable: Sequence[bool],
-    base: Int32s | Finding | None,
+    start: _Start | Finding,
 ) -> Finding:
     """Whether the updates, averaged again, make the aggregate, and that the program."""
     link, subject = "derivation", _hex(aggregate.program_hash)
-    if isinstance(base, Finding):
-        return replace(base, subject=subject, detail=f"{base.subject}: {base.detail}")
+    if isinstance(start, Finding):
+        return replace(start, subject=subject, detail=f"{start.subject}: {start.detail}")
     if plan is None:
         return _unseen(link, subject, "the plan cannot be read, so it cannot be followed again")
     posted = [PostedUpdate(i, update.root, update.weight) for i, (update, _) in enumerate(updates)]
@@ -463,7 +486,8 @@ def _derivation(
         data,
         aggregate_root=aggregate.root,
         program_hash=aggregate.program_hash,
-        base=base,
+        base=start.base,
+        previous=start.previous,
         unusable=out_of_sight,
     )
     if not verdict.matches:
