@@ -118,7 +118,13 @@ def load_account(
         raise AccountError(f"the passphrase of account {alias!r} is wrong") from error
 
 
-def check_development_chain(node: Node, network: Network) -> None:
+class NamesItself(Protocol):
+    """A node, as far as one asks what it is."""
+
+    def client_version(self) -> str: ...
+
+
+def check_development_chain(node: NamesItself, network: Network) -> None:
     """Refuse the development mnemonic anywhere but on a development chain.
 
     IoTeX's testnet and our local chain share the id 4690, so the id decides nothing. The rule:
