@@ -145,8 +145,7 @@ class Processes:
     def stop(self) -> None:
         """End all programs and their children, the last started first."""
         for program, process in reversed(self._started.values()):
-            group = process.pid  # a session's leader names the group
-            _end(partial(_members, f"{self._token}:{program.name}", group), self._grace_s)
+            _end(partial(_own_members, f"{self._token}:{program.name}", process), self._grace_s)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(self._grace_s)
         self._started.clear()
@@ -293,6 +292,15 @@ def _leave(number: int) -> None:
     raise SystemExit(128 + number)
 
 
+def _own_members(token: str, leader: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    """The live processes that carry the token, or belong to the leader's group.
+
+    Its pid names the group as long as nobody has waited for it: while it lives, or is a zombie. After
+    that the system may give the number to somebody else's group, and only the token tells.
+    """
+    return _members(token, leader.pid if leader.returncode is None else None)
+
+
 def _members(token: str, group: int | None = None) -> list[psutil.Process]:
     """The live processes that carry the token, or belong to the group if one is given."""
     found = []
@@ -318,7 +326,17 @@ def _end(members: Callable[[], list[psutil.Process]], grace_s: float) -> None:
         for process in alive:
             with contextlib.suppress(psutil.Error):
                 ask(process)
-        psutil.wait_procs(alive, timeout=grace_s)
+        # Looked at, not waited for: a leader that nobody has waited for keeps its group's number.
+        give_up = time.monotonic() + grace_s
+        while any(map(_is_alive, alive)) and time.monotonic() < give_up:
+            time.sleep(POLL_S)
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _write(folder: Path, kept: Running) -> None:

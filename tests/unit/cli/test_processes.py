@@ -46,6 +46,16 @@ import http.server
 http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), http.server.BaseHTTPRequestHandler).serve_forever()
 """
 
+# A program with a child that is deaf, has no token, and stays in the group.
+STRIPPED = """
+import signal, subprocess, sys
+deaf = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('x', flush=True); signal.pause()"
+child = subprocess.Popen([sys.executable, "-c", deaf], env={}, stdout=subprocess.PIPE)
+child.stdout.readline()
+print(child.pid, flush=True)
+signal.pause()
+"""
+
 # A run that starts a server and waits: what a demo looks like from outside.
 RUN = """
 import signal, sys
@@ -156,6 +166,28 @@ def test_stop__parent_killed__its_child_is_ended(tmp_path):
         pid = processes.start(Program("parent", [sys.executable, "-c", PARENT]))
         child = int(first_line(tmp_path / "log" / "parent.log"))
         os.kill(pid, signal.SIGKILL)
+    assert is_gone(child)
+
+
+def test_stop__leader_reaped_and_its_number_reused__leaves_the_others_alone(tmp_path):
+    """The leader ended and was waited for; its pid now names the group of somebody else."""
+    command = [sys.executable, "-c", "import signal; signal.pause()"]
+    with subprocess.Popen(command, start_new_session=True) as other:
+        with Processes(tmp_path) as processes:
+            pid = processes.start(Program("chain", command))
+            program, process = processes._started["chain"]
+            os.kill(pid, signal.SIGKILL)
+            process.wait()
+            process.pid = other.pid
+        assert other.poll() is None
+        other.kill()
+
+
+def test_stop__leader_gone_first__those_of_its_group_without_the_token_are_ended(tmp_path):
+    with Processes(tmp_path, grace_s=0.2) as processes:
+        pid = processes.start(Program("parent", [sys.executable, "-c", STRIPPED]))
+        child = int(first_line(tmp_path / "log" / "parent.log"))
+    assert is_gone(pid)
     assert is_gone(child)
 
 
