@@ -14,7 +14,7 @@ from ape.api import AccountAPI
 from click.testing import CliRunner, Result
 
 from cairn.chain import Deployment
-from cairn.cli._processes import LOOPBACK, Processes, free_port, local_chain
+from cairn.cli.processes import LOOPBACK, Processes, free_port, local_chain
 from scripts._deployment import DeploymentError, Journal, commit
 from scripts._system import AllianceSettings, SystemSettings, deploy_system, launch_alliance
 from scripts.deploy import cli

@@ -16,13 +16,13 @@ import psutil
 import pytest
 from click.testing import CliRunner
 
-from cairn.cli import _processes
-from cairn.cli._processes import (
+from cairn.cli import processes as processes_module
+from cairn.cli._processes import down
+from cairn.cli.processes import (
     LOOPBACK,
     ProcessError,
     Processes,
     Program,
-    down,
     free_port,
     is_free,
     local_chain,
@@ -60,7 +60,7 @@ signal.pause()
 RUN = """
 import signal, sys
 from pathlib import Path
-from cairn.cli._processes import Processes, Program, free_port
+from cairn.cli.processes import Processes, Program, free_port
 with Processes(Path(sys.argv[1])) as processes:
     port = free_port()
     command = [sys.executable, "-m", "http.server", "--bind", "127.0.0.1", str(port)]
@@ -228,7 +228,7 @@ def test_signal__while_starting__is_held_back_until_on_the_list(tmp_path, monkey
             started.append(self.pid)
             os.kill(os.getpid(), signal.SIGTERM)
 
-    monkeypatch.setattr(_processes.subprocess, "Popen", Popen)
+    monkeypatch.setattr(processes_module.subprocess, "Popen", Popen)
     with pytest.raises(SystemExit), Processes(tmp_path) as processes:
         processes.start(Program("parent", [sys.executable, "-c", PARENT]))
     assert is_gone(started[0])
