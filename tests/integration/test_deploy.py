@@ -150,6 +150,7 @@ def test_deploy__nothing_there__writes_down_the_whole_set(run: Run):
     assert (record["network"], record["chain_id"]) == ("iotex-dev", CHAIN_ID)
     assert record["commit"] == commit()
     assert record["deployer"] == run.deployer.address
+    assert (record["confirmations"], record["log_page_blocks"]) == (0, 2_000)
     assert run.deployer.nonce == N_STEPS
     # As Cairn's own processes read it.
     deployment = Deployment.load(run.file)

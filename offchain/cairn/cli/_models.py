@@ -10,10 +10,10 @@ from rich.console import Console
 from rich.table import Table
 
 from cairn.chain import NATIVE_COIN, Model, System, Terms
-from cairn.cli._connection import Connection
 from cairn.domain.cid import Cid
 from cairn.domain.schema import Column, Schema
 from cairn.errors import CairnError
+from cairn.settings import ConnectionSettings
 from cairn.storage import ContentStore, StorageError
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead.")
@@ -28,7 +28,7 @@ def models() -> None:
 @as_json
 def list_models(as_json: bool) -> None:
     """All models: which version is sold, and for how much."""
-    rows = model_rows(Connection().connect())
+    rows = model_rows(ConnectionSettings().connect())
     if as_json:
         click.echo(json.dumps(rows))
         return
@@ -40,7 +40,7 @@ def list_models(as_json: bool) -> None:
 @as_json
 def show_model(model_id: int, as_json: bool) -> None:
     """One model: its alliance, its terms, and what it takes and gives."""
-    connection = Connection()
+    connection = ConnectionSettings()
     store = connection.open_store()
     try:
         shown = describe_model(connection.connect(), store, model_id)
@@ -62,7 +62,7 @@ def show_model(model_id: int, as_json: bool) -> None:
 @as_json
 def versions(model_id: int, as_json: bool) -> None:
     """The versions of a model, oldest first."""
-    rows = version_rows(Connection().connect(), model_id)
+    rows = version_rows(ConnectionSettings().connect(), model_id)
     if as_json:
         click.echo(json.dumps(rows))
         return

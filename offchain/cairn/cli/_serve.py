@@ -5,12 +5,12 @@ from __future__ import annotations
 import click
 from pydantic import ValidationError
 
-from cairn.cli._connection import Connection
 from cairn.cli._main import installed_version
 from cairn.errors import CairnError
 from cairn.serving import ServingSettings, create_app
 from cairn.serving import serve as run_server
 from cairn.serving.chain import ChainCatalog, decode_program
+from cairn.settings import ConnectionSettings
 
 
 @click.command()
@@ -32,7 +32,7 @@ def serve(**options: object) -> None:
         where = ".".join(str(part) for part in first["loc"])
         which = f"the setting {where}" if where else "the settings"
         raise CairnError(f"{which} of the server: {first['msg']}") from error
-    connection = Connection()
+    connection = ConnectionSettings()
     system = connection.connect()
     store = connection.open_store()
     try:

@@ -198,10 +198,10 @@ def _named(ctx: click.Context, cids: tuple[Cid, ...], pinned: bool) -> list[Name
 
 
 def _registry() -> CidSource:
-    from cairn.cli._connection import Connection
+    from cairn.settings import ConnectionSettings
     from cairn.storage.registry import RegistryCids
 
-    system = Connection().connect()
+    system = ConnectionSettings().connect()
     return RegistryCids(
         system.models,
         system.rounds,

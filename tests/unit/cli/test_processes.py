@@ -175,7 +175,7 @@ def test_stop__leader_reaped_and_its_number_reused__leaves_the_others_alone(tmp_
     with subprocess.Popen(command, start_new_session=True) as other:
         with Processes(tmp_path) as processes:
             pid = processes.start(Program("chain", command))
-            program, process = processes._started["chain"]
+            _, process = processes._started["chain"]
             os.kill(pid, signal.SIGKILL)
             process.wait()
             process.pid = other.pid

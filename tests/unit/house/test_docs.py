@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from cairn.operator import Settings
+
 FENCE = re.compile(r"^```(\w+)?([^\n]*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)")
 
@@ -71,3 +73,17 @@ def test_documents__python_to_run__runs(documents):
         for language, marks, body in FENCE.findall(text):
             if language == "python" and "run" in marks.split():
                 exec(compile(body, name, "exec"), {"__name__": "__doc__"})
+
+
+def test_operator_document__settings__are_those_of_the_class(documents):
+    """One row a setting: its variable without the prefix, and its default."""
+    text = documents["docs/spec/operator.md"]
+    rows = dict(re.findall(r"^\| `([A-Z_]+)` \| `?([^|`]*)`? \|", text, re.MULTILINE))
+    expected = {}
+    for name, field in Settings.model_fields.items():
+        default = field.get_default()
+        if isinstance(default, bool):
+            default = "yes" if default else "no"
+        said = "" if default in (None, ()) else str(default)
+        expected[name.upper()] = "required" if field.is_required() else said
+    assert {name: value.strip() for name, value in rows.items()} == expected

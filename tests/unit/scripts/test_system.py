@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -20,6 +21,7 @@ from scripts._system import (
     load_network,
     open_journal,
 )
+from scripts.deploy import HOW_TO_READ
 
 
 @pytest.fixture
@@ -108,6 +110,13 @@ def test_open_journal__node_that_has_no_code_yet__keeps_the_deployment(
 def test_open_journal__local_chain_begun_anew__begins_anew(connect, journal_file):
     connect("http://127.0.0.1:8545")
     assert open_journal().record["contracts"] == {}
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "networks").glob("*.yaml")), ids=lambda p: p.stem)
+def test_networks__each_setting__is_read_by_something(path):
+    read = {"chain_id", "deployer", "alliances", *HOW_TO_READ}
+    read |= {field.name for field in fields(SystemSettings)}
+    assert set(yaml.safe_load(path.read_text())) - read == set()
 
 
 @pytest.mark.parametrize("name", ["iotex-testnet", "iotex-mainnet"])
