@@ -12,8 +12,18 @@ from typing import TypeVar
 
 from cairn.audit._batch_file import split
 from cairn.audit._findings import Finding, State
-from cairn.audit._ports import Absent, BatchRecord, BatchState, Ledger
-from cairn.chain import Aggregate, Model, Phase, Status, Update, UpdateSubmitted, Version
+from cairn.audit._ports import Absent, Ledger
+from cairn.chain import (
+    Aggregate,
+    Batch,
+    BatchState,
+    Model,
+    Phase,
+    Status,
+    Update,
+    UpdateSubmitted,
+    Version,
+)
 from cairn.chain import Plan as PlanRecord
 from cairn.devices import batch_id as hash_of_batch
 from cairn.domain.cid import Cid
@@ -372,7 +382,7 @@ class Auditor:
             return replace(_unseen(link, subject, "its spot check is not over"), children=children)
         return _held(link, subject, detail, *children)
 
-    def _packets(self, batch_id: int, batch: BatchRecord) -> Finding:
+    def _packets(self, batch_id: int, batch: Batch) -> Finding:
         link, subject = "packets", f"packets of batch {_short(batch_id)}"
         try:
             anchored = self._see(link, subject, lambda: self.ledger.anchored(batch_id))
@@ -401,7 +411,7 @@ class Auditor:
         detail = f"{len(packets)} packets have the anchored root {_hex(anchored.root)}"
         return _held(link, subject, detail, signatures)
 
-    def _signatures(self, batch_id: int, batch: BatchRecord, packets: Sequence[bytes]) -> Finding:
+    def _signatures(self, batch_id: int, batch: Batch, packets: Sequence[bytes]) -> Finding:
         link, subject = "signatures", f"signatures of batch {_short(batch_id)}"
         try:
             device = self._see(link, subject, lambda: self.ledger.device(batch.device))

@@ -72,7 +72,7 @@ def versions(model_id: int, as_json: bool) -> None:
 def model_rows(system: System) -> list[dict[str, Any]]:
     """One row a model of the registry."""
     rows = []
-    for model_id in range(1, int(system.models.read("n_models")) + 1):
+    for model_id in range(1, system.models.n_models() + 1):
         model, terms_id = system.models.model(model_id), system.models.current_terms(model_id)
         rows.append({"id": model_id, "name": model.name, **_sale(system, model, terms_id)})
     return rows
@@ -80,7 +80,7 @@ def model_rows(system: System) -> list[dict[str, Any]]:
 
 def describe_model(system: System, store: ContentStore, model_id: int) -> dict[str, Any]:
     """A model's record; its columns too, if its schema is at hand. Raises CairnError if unknown."""
-    if model_id > int(system.models.read("n_models")):
+    if model_id > system.models.n_models():
         raise CairnError(f"the registry has no model {model_id}: see `cairn models list`")
     model = system.models.model(model_id)
     shown: dict[str, Any] = {
@@ -108,7 +108,7 @@ def describe_model(system: System, store: ContentStore, model_id: int) -> dict[s
 
 def version_rows(system: System, model_id: int) -> list[dict[str, Any]]:
     """One row a version of a model. Raises CairnError if the model is unknown."""
-    if model_id > int(system.models.read("n_models")):
+    if model_id > system.models.n_models():
         raise CairnError(f"the registry has no model {model_id}: see `cairn models list`")
     terms_id = system.models.current_terms(model_id)
     sold = system.models.terms(terms_id).version if terms_id else 0

@@ -14,7 +14,7 @@ import pytest
 from eth_utils.address import to_checksum_address
 
 from cairn import chain
-from cairn.audit import Auditor, BatchRecord, BatchState, FakeLedger, Finding
+from cairn.audit import Auditor, FakeLedger, Finding
 from cairn.devices import AIR_QUALITY, Batch, build_batch, simulate_fleet, training_table
 from cairn.domain.cid import Cid
 from cairn.domain.keccak import keccak256
@@ -124,7 +124,7 @@ def _anchor(world: World, member: str, batch: Batch) -> int:
     device = checksummed(batch.device)
     batch_id = batch.batch_id
     world.batches[batch_id] = batch
-    world.ledger.batches[batch_id] = BatchRecord(
+    world.ledger.batches[batch_id] = chain.Batch(
         alliance=ALLIANCE,
         device=device,
         owner=member,
@@ -132,7 +132,8 @@ def _anchor(world: World, member: str, batch: Batch) -> int:
         first_timestamp=batch.first,
         last_timestamp=batch.last,
         anchored_at=batch.last + 60,
-        state=BatchState.MATURE,
+        draw_block=0,
+        state=chain.BatchState.MATURE,
     )
     world.ledger.anchored_events[batch_id] = chain.BatchAnchored(
         batch_id,

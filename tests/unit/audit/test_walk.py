@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from cairn import chain
-from cairn.audit import EXIT_CODES, Absent, BatchState, Finding, State
-from cairn.chain import NodeUnreachable
+from cairn.audit import EXIT_CODES, Absent, Finding, State
+from cairn.chain import BatchState, NodeUnreachable
 from cairn.devices import batch_id, simulate_fleet
 from cairn.domain.cid import Cid
 from cairn.domain.keccak import keccak256
