@@ -10,8 +10,9 @@ from click.testing import CliRunner
 
 from cairn.chain import NATIVE_COIN, Status
 from scripts import predict
+from scripts._currency import Currency
 from scripts._deployment import DeploymentError
-from scripts.predict import Currency, ask_oracle, take_back
+from scripts.predict import ask_oracle, take_back
 
 
 @pytest.fixture
