@@ -44,6 +44,11 @@ class Step:
     blueprint: bool = False  # ERC-5202: code to be instantiated by another contract
 
     @property
+    def key(self) -> str:
+        """What the deployment calls it: a blueprint is not an instance."""
+        return f"{self.name}Blueprint" if self.blueprint else self.name
+
+    @property
     def container(self) -> ContractContainer:
         return getattr(project, self.name)
 
@@ -119,50 +124,53 @@ def deploy_group(
     deployer: AccountAPI,
     journal: Journal,
     known: dict[str, str],
-    alliance: str | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> None:
     """Deploy what of a group is not deployed yet, and add its addresses to `known`."""
-    section = journal.section(alliance)
-    if all(step.name in section for step in group):
+    section = journal.section(None)
+    if all(step.key in section for step in group):
         for step in group:
-            _check_unchanged(step, section[step.name])
-            known[step.name] = section[step.name]["address"]
+            check_unchanged(step, section[step.key])
+            known[step.key] = section[step.key]["address"]
         return
 
-    first_nonce = _first_nonce(group, deployer, journal, alliance, say)
+    first_nonce = _first_nonce(group, deployer, journal, say)
     predicted = {
-        step.name: created_address(deployer.address, first_nonce + index)
+        step.key: created_address(deployer.address, first_nonce + index)
         for index, step in enumerate(group)
     }
     for index, step in enumerate(group):
-        address = predicted[step.name]
+        address = predicted[step.key]
         if deployer.nonce <= first_nonce + index:
             _send(step, deployer, step.args({**known, **predicted}), address)
         if not chain.provider.get_code(address):
-            raise DeploymentError(
-                f"{step.name} is not at {address} after its deployment: try again"
-            )
-        section[step.name] = {
-            "address": address,
-            "block": chain.provider.get_block("latest").number,
-            "initcode_hash": step.initcode_hash,
-        }
+            raise DeploymentError(f"{step.key} is not at {address} after its deployment: try again")
+        section[step.key] = deployed(step, address)
         journal.save()
-        say(f"{step.name} at {address}")
+        say(f"{step.key} at {address}")
     journal.record.pop("pending", None)
     journal.save()
     known.update(predicted)
 
 
+def deployed(step: Step, address: str) -> dict[str, Any]:
+    """What the journal keeps of a contract that is there."""
+    return {
+        "address": address,
+        "block": chain.provider.get_block("latest").number,
+        "initcode_hash": step.initcode_hash,
+    }
+
+
 def _send(step: Step, deployer: AccountAPI, args: tuple[Any, ...], address: str) -> None:
     if step.blueprint:
-        created = deployer.declare(step.container).contract_address
+        # Named, for the node to estimate with: Ape adds the sender only later.
+        created = deployer.declare(step.container, sender=deployer.address).contract_address
     else:
         created = deployer.deploy(step.container, *args).address
     if created != address:
         raise DeploymentError(
-            f"{step.name} came to {created} instead of {address}: the account {deployer.address} was "
+            f"{step.key} came to {created} instead of {address}: the account {deployer.address} was "
             "used for something else meanwhile; run the deployment again"
         )
 
@@ -171,22 +179,16 @@ def _first_nonce(
     group: Group,
     deployer: AccountAPI,
     journal: Journal,
-    alliance: str | None,
     say: Callable[[str], None],
 ) -> int:
     """The nonce of the group's first contract: of the interrupted attempt, if that can be gone on
     with.
     """
-    section = journal.section(alliance)
-    names = [step.name for step in group]
+    section = journal.section(None)
+    names = [step.key for step in group]
     pending = journal.record.get("pending")
     nonce = deployer.nonce
-    if (
-        pending
-        and pending["names"] == names
-        and pending["alliance"] == alliance
-        and pending["deployer"] == deployer.address
-    ):
+    if pending and pending["names"] == names and pending["deployer"] == deployer.address:
         sent = nonce - pending["first_nonce"]
         landed = all(
             _is_of(step, created_address(deployer.address, pending["first_nonce"] + index))
@@ -199,7 +201,6 @@ def _first_nonce(
         section.pop(name, None)
     journal.record["pending"] = {
         "names": names,
-        "alliance": alliance,
         "deployer": deployer.address,
         "first_nonce": nonce,
     }
@@ -216,7 +217,8 @@ def _is_of(step: Step, address: str) -> bool:
     return code.startswith(bytes(contract_type.get_runtime_bytecode()))
 
 
-def _check_unchanged(step: Step, record: Mapping[str, Any]) -> None:
+def check_unchanged(step: Step, record: Mapping[str, Any]) -> None:
+    """Refuse to go on from a record whose contract is gone, or was made from other sources."""
     if not chain.provider.get_code(record["address"]):
         raise DeploymentError(
             f"the deployment file has {step.name} at {record['address']}, where this node has no code: "

@@ -265,7 +265,12 @@ def open_stage(
     """
     store, database = var / "store", var / "operator.db"
     deployment.unlink(missing_ok=True)
-    database.unlink(missing_ok=True)
+    # With what SQLite keeps beside it: a journal left by a killed worker would be played back.
+    for path in (
+        database,
+        *(database.with_name(f"{database.name}{end}") for end in ("-wal", "-shm")),
+    ):
+        path.unlink(missing_ok=True)
     logger.set_level("WARNING")  # the story is told in its own words
     with Processes(var) as processes:
         port = port or free_port()

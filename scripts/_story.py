@@ -136,6 +136,8 @@ def found(stage: Stage, seed: int) -> Cast:
     stage.say(
         "launched the alliance: 100 shares to each of three members; nobody else has any power"
     )
+    # A proposer's votes are those of an earlier second, and this chain's blocks can share one.
+    stage.advance(60, "the founders' votes count")
     fleet = simulate_fleet(seed, DEVICES_EACH * len(members), PERIOD_S)
     devices = [list(fleet[i * DEVICES_EACH : (i + 1) * DEVICES_EACH]) for i in range(len(members))]
     return Cast(system, alliance, members, operator, buyer, devices)
@@ -319,8 +321,8 @@ def learn(stage: Stage, cast: Cast) -> None:
     stage.wait_for("the operator finalizes the round", lambda: rounds.phase(cast.round_id) == 4)
     registry = cast.system.model_registry
     cast.version = registry.latest_version(cast.model_id)
-    for index, member in enumerate(cast.members):
-        receipt = rounds.mint_shares(cast.round_id, index, sender=member)
+    for index, (member, ids) in enumerate(zip(cast.members, cast.batch_ids, strict=True)):
+        receipt = rounds.mint_shares(cast.round_id, index, ids, sender=member)
         stage.note("TrainingRounds.mint_shares", receipt)
     stage.say(f"version {cast.version} is registered; {POOL // COIN} shares are minted by weight")
     _report_fit(stage, cast, pooled)

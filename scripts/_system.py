@@ -13,9 +13,12 @@ from ape import accounts, chain, networks, project
 from ape.api import AccountAPI
 from ape.api.accounts import TestAccountAPI
 from ape.contracts import ContractInstance
+from eth_abi import encode as abi_encode
+from eth_utils import keccak, to_checksum_address
 from pydantic import ValidationError
 
 from cairn.chain import Network, check_development_chain
+from cairn.domain.cid import Cid
 from cairn.domain.programs import KERNELS
 from cairn.errors import CairnError
 from scripts._deployment import (
@@ -24,7 +27,9 @@ from scripts._deployment import (
     Group,
     Journal,
     Step,
+    check_unchanged,
     deploy_group,
+    deployed,
 )
 
 # ERC-7528's name for the native coin.
@@ -33,6 +38,8 @@ NATIVE = "0xEeeeeEeeeEeEeeEeEeEeeEEEeeeeEeeeeeeeEEeE"
 LOCAL_NETWORKS = {"dev", "local"}
 
 ZERO = "0x0000000000000000000000000000000000000000"
+# What a charter creates, in this order.
+ALLIANCE = ("ShareToken", "Timelock", "Governor")
 
 
 @dataclass(frozen=True)
@@ -83,6 +90,17 @@ def system_groups(
                 lambda at: (at["ModelRegistry"], at["Evaluator"], at["StakeLedger"]),
             ),
         ),
+        tuple(Step(name, blueprint=True) for name in ("Charter", *ALLIANCE)),
+        (
+            Step(
+                "AllianceFactory",
+                lambda at: (
+                    at["CharterBlueprint"],
+                    *(at[f"{name}Blueprint"] for name in ALLIANCE),
+                    at["TrainingRounds"],
+                ),
+            ),
+        ),
     )
 
 
@@ -97,12 +115,14 @@ class System:
     model_registry: ContractInstance
     training_rounds: ContractInstance
     inference_market: ContractInstance
+    alliance_factory: ContractInstance
 
 
 @dataclass(frozen=True)
 class Alliance:
     """The contracts of one alliance; its timelock is its id, its treasury and its hands."""
 
+    charter: ContractInstance
     share_token: ContractInstance
     governor: ContractInstance
     timelock: ContractInstance
@@ -124,6 +144,26 @@ class AllianceSettings:
     quorum_percent: int = 20
     late_quorum_extension_s: int = 86_400
     timelock_delay_s: int = 86_400
+    constitution: str = ""  # CID of the rules in words
+
+    def founding(self) -> tuple[Any, ...]:
+        """As AllianceFactory.launch takes it."""
+        return (
+            self.name,
+            self.symbol,
+            self.currency,
+            self.cap,
+            self.stream_period_s,
+            list(self.holders),
+            list(self.holders.values()),
+            self.voting_delay_s,
+            self.voting_period_s,
+            self.proposal_threshold,
+            self.quorum_percent,
+            self.late_quorum_extension_s,
+            self.timelock_delay_s,
+            Cid.parse(self.constitution).binary if self.constitution else b"",
+        )
 
 
 def deploy_system(
@@ -147,41 +187,46 @@ def launch_alliance(
     journal: Journal | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> Alliance:
-    """Deploy an alliance's shares, timelock and governor, which hold only each other in power."""
+    """Launch an alliance in one transaction, unless the journal or the chain has it already.
+
+    A deployer launches an alliance of one name once; whoever launches keeps no power over it.
+    """
     journal = journal or _journal_in_memory()
-    known: dict[str, str] = {}
-    group: Group = (
-        Step(
-            "ShareToken",
-            lambda at: (
-                settings.name,
-                settings.symbol,
-                settings.currency,
-                at["Timelock"],
-                system.training_rounds.address,
-                settings.cap,
-                settings.stream_period_s,
-                list(settings.holders),
-                list(settings.holders.values()),
-            ),
-        ),
-        Step("Timelock", lambda at: (settings.timelock_delay_s, at["Governor"])),
-        Step(
-            "Governor",
-            lambda at: (
-                settings.name,
-                at["ShareToken"],
-                at["Timelock"],
-                settings.voting_delay_s,
-                settings.voting_period_s,
-                settings.proposal_threshold,
-                settings.quorum_percent,
-                settings.late_quorum_extension_s,
-            ),
-        ),
+    section = journal.section(settings.name)
+    if section:
+        for name, record in section.items():
+            check_unchanged(Step(name), record)
+    else:
+        charter = _charter_address(deployer.address, system, settings)
+        if not chain.provider.get_code(charter):
+            system.alliance_factory.launch(
+                settings.founding(), _salt(settings.name), sender=deployer
+            )
+        at = _at("Charter", charter)
+        parts = zip(ALLIANCE, (at.shares(), at.timelock(), at.governor()), strict=True)
+        for name, address in (("Charter", charter), *parts):
+            section[name] = deployed(Step(name), address)
+            say(f"{name} at {address}")
+        journal.save()
+    return Alliance(
+        **{_attribute(name): _at(name, section[name]["address"]) for name in _names(Alliance)}
     )
-    deploy_group(group, deployer, journal, known, alliance=settings.name, say=say)
-    return Alliance(**{_attribute(name): _at(name, known[name]) for name in _names(Alliance)})
+
+
+def _salt(name: str) -> bytes:
+    return keccak(text=name)
+
+
+def _charter_address(launcher: str, system: System, settings: AllianceSettings) -> str:
+    """Where the factory creates the charter (EIP-1014)."""
+    factory = system.alliance_factory
+    blueprints = (factory.SHARE_TOKEN(), factory.TIMELOCK(), factory.GOVERNOR())
+    constructor = project.Charter.constructor
+    arguments = constructor.encode_input(*blueprints, factory.ROUNDS(), settings.founding())
+    salt = keccak(abi_encode(["address", "bytes32"], [launcher, _salt(settings.name)]))
+    initcode = creation_code("Charter") + arguments
+    digest = keccak(b"\xff" + bytes.fromhex(factory.address[2:]) + salt + keccak(initcode))
+    return to_checksum_address(digest[12:])
 
 
 def network_name() -> str:

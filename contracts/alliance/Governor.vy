@@ -14,7 +14,8 @@
      GOV-3: only a proposal that succeeded is queued, only a queued one is executed, once, by the
      timelock.
      GOV-4: an executed call's target has the code that it had in the block of the proposal; an
-     account that had none then has none now. Code behind a proxy or a delegation is not seen.
+     account that had none then has none when all is done. Code behind a proxy or a delegation is
+     not seen.
      GOV-5: a proposer has one open (pending or active) proposal at most.
      GOV-6: a proposal that reaches its quorum late stays open for the extension from then, once.
      GOV-7: settings change only by the timelock, within the bounds below; the quorum of a proposal
@@ -367,8 +368,10 @@ def execute(
     proposed_at: uint256 = unsafe_sub(
         (core >> _SNAPSHOT_SHIFT) & _MASK_40, (core >> _DELAY_SHIFT) & _MASK_22
     )
+    codeless: uint256 = core >> _CODELESS_SHIFT
     for i: uint256 in range(len(targets), bound=MAX_ACTIONS):
-        code_binding._check(targets[i], (core >> _CODELESS_SHIFT >> i) & 1 == 1, proposed_at)
+        if (codeless >> i) & 1 == 0:
+            code_binding._check(targets[i], proposed_at)
     extcall ITimelock(timelock).executeBatch(
         targets,
         amounts,
@@ -377,6 +380,11 @@ def execute(
         self._salt(description_hash),
         value=msg.value,
     )
+    if codeless != 0:
+        # Afterwards, since an action can create what a later one calls.
+        for i: uint256 in range(len(targets), bound=MAX_ACTIONS):
+            if (codeless >> i) & 1 == 1:
+                code_binding._check_codeless(targets[i])
     log IGovernor.ProposalExecuted(proposalId=proposal_id)
     return proposal_id
 

@@ -383,6 +383,7 @@ def checkpoints(account: address, position: uint32) -> (uint48, uint208):
     """
     @return (timestamp, votes from then on) of an account's checkpoint, the oldest being 0.
     """
+    assert account != _SUPPLY, "share: no such checkpoint"
     timestamp: uint256 = 0
     votes: uint256 = 0
     timestamp, votes = history._checkpoint(account, convert(position, uint256))

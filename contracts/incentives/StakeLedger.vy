@@ -113,6 +113,7 @@ def withdraw():
     assert amount_wei > 0, "withdraw: nothing unbonding"
     assert block.timestamp >= self.unbonding_ready_at[msg.sender], "withdraw: still unbonding"
     self.unbonding_wei[msg.sender] = 0
+    log IStakeLedger.Withdrawn(operator=msg.sender, amount_wei=amount_wei)
     self._send(msg.sender, amount_wei)
 
 
@@ -127,6 +128,7 @@ def withdraw_bounty():
     amount_wei: uint256 = self.bounty_wei[msg.sender]
     assert amount_wei > 0, "bounty: nothing earned"
     self.bounty_wei[msg.sender] = 0
+    log IStakeLedger.BountyWithdrawn(account=msg.sender, amount_wei=amount_wei)
     self._send(msg.sender, amount_wei)
 
 
@@ -142,7 +144,9 @@ def lock(operator: address, amount_wei: uint256):
     assert amount_wei <= self._free_wei(operator), "lock: too little free stake"
     locked: uint256 = self.locked_wei[operator] + amount_wei
     self.locked_wei[operator] = locked
-    log IStakeLedger.Locked(operator=operator, amount_wei=amount_wei, locked_wei=locked)
+    log IStakeLedger.Locked(
+        operator=operator, judge=msg.sender, amount_wei=amount_wei, locked_wei=locked
+    )
 
 
 @external
@@ -154,7 +158,9 @@ def release(operator: address, amount_wei: uint256):
     assert amount_wei <= self.locked_wei[operator], "release: more than is locked"
     locked: uint256 = self.locked_wei[operator] - amount_wei
     self.locked_wei[operator] = locked
-    log IStakeLedger.Released(operator=operator, amount_wei=amount_wei, locked_wei=locked)
+    log IStakeLedger.Released(
+        operator=operator, judge=msg.sender, amount_wei=amount_wei, locked_wei=locked
+    )
 
 
 @external
@@ -169,7 +175,11 @@ def slash(operator: address, amount_wei: uint256, bounty_to: address):
     bounty: uint256 = amount_wei // 2  # rounds down: the burnt half is never the smaller
     self.bounty_wei[bounty_to] += bounty
     log IStakeLedger.Slashed(
-        operator=operator, amount_wei=amount_wei, bounty_to=bounty_to, bounty_wei=bounty
+        operator=operator,
+        judge=msg.sender,
+        amount_wei=amount_wei,
+        bounty_to=bounty_to,
+        bounty_wei=bounty,
     )
     burnt: bool = raw_call(BURNT, b"", value=amount_wei - bounty, revert_on_failure=False)
     assert burnt, "slash: burning failed"
@@ -228,6 +238,5 @@ def _free_wei(operator: address) -> uint256:
 
 @internal
 def _send(to: address, amount_wei: uint256):
-    log IStakeLedger.Withdrawn(account=to, amount_wei=amount_wei)
     sent: bool = raw_call(to, b"", value=amount_wei, revert_on_failure=False)
     assert sent, "withdraw: receiver refused"

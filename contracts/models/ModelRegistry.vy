@@ -11,6 +11,7 @@
      MODEL-3: only a version whose program is published is sold: every answer can be judged.
      MODEL-4: only a model's alliance moves its aliases and sets its terms.
      MODEL-5: version_at(model, alias, t) never changes for a t in the past.
+     MODEL-6: a model's shares name its alliance as their timelock, so that nobody mints another's shares.
 @custom:kill Cannot be stopped: no owner, no upgrade. An alliance ends the sale of its model by `end_sale`.
 """
 
@@ -94,6 +95,11 @@ def create_model(
     assert len(name) > 0, "create_model: no name"
     assert schema_hash != empty(bytes32), "create_model: no schema hash"
     assert len(schema_cid) > 0, "create_model: no schema cid"
+    # The rounds mint for a model on its shares: they must be the caller's own to give away.
+    hands: address = staticcall share_token.timelock()
+    assert hands == msg.sender, "create_model: shares of another"
+    minter: address = staticcall share_token.rounds()
+    assert minter == ROUNDS, "create_model: shares of other rounds"
     currency: address = staticcall share_token.currency()
     assert currency != empty(address), "create_model: no currency"
 
@@ -108,7 +114,13 @@ def create_model(
         schema_cid=schema_cid,
     )
     log IModelRegistry.ModelCreated(
-        model_id=model_id, alliance=msg.sender, name=name, schema_cid=schema_cid
+        model_id=model_id,
+        alliance=msg.sender,
+        share_token=share_token.address,
+        currency=currency,
+        name=name,
+        schema_hash=schema_hash,
+        schema_cid=schema_cid,
     )
     return model_id
 
@@ -155,6 +167,10 @@ def register_version(
         version=version,
         program_hash=program_hash,
         program_cid=program_cid,
+        parameters_root=parameters_root,
+        data_root=data_root,
+        card_cid=card_cid,
+        parent=parent,
         round_id=round_id,
     )
     return version

@@ -7,14 +7,16 @@
         devices; a staked operator posts the weighted mean of all of them and the program made from it; after
         a window anyone finalizes: the version is registered, and each member's shares, by weight, can be
         minted.
-@dev ROUND-1: a member has at most one update in a round, and no two updates have the same root.
+@dev ROUND-1: a member has at most one update in a round.
      ROUND-2: an update's weight is the sum of the counts of matured batches that its member anchored for the
-     round's alliance, no batch twice, capped by the plan.
+     round's alliance, no batch twice, capped by the plan; a sensor's readings count for one member.
      ROUND-3: a round ends once: finalized or cancelled.
-     ROUND-4: a round mints at most its share pool, to each member once, only when it is finalized.
+     ROUND-4: a round mints at most its share pool, to each member once, only when it is finalized, and
+     nothing for an update of which a batch was proved false by then.
      An aggregate cannot be challenged on chain yet: whoever recomputes it (`cairn audit`) sees a false one,
      and governance need not promote it.
-@custom:kill Cannot be stopped: no owner, no upgrade. A round that nobody completes is cancelled by anyone.
+@custom:kill Cannot be stopped: no owner, no upgrade. A round that nobody completes is cancelled by anyone, one
+             that is not finalized yet by its alliance.
 """
 
 from ..interfaces import IDeviceRegistry
@@ -55,8 +57,8 @@ _n_updates: HashMap[uint256, uint256]
 _updates: HashMap[uint256, HashMap[uint256, ITrainingRounds.Update]]
 # Round id -> member -> whether he handed in; submit writes it.
 _has_submitted: HashMap[uint256, HashMap[address, bool]]
-# Round id -> root -> whether an update has it; submit writes it.
-_is_taken: HashMap[uint256, HashMap[bytes32, bool]]
+# Round id -> sensor -> the member for whom its readings count; submit writes it.
+_member_of: HashMap[uint256, HashMap[address, address]]
 # Round id -> readings behind all its updates; submit writes it.
 _total_weight: HashMap[uint256, uint256]
 # Round id -> index of an update -> whether its shares are minted; mint_shares writes it.
@@ -111,11 +113,15 @@ def open(plan: ITrainingRounds.Plan) -> uint256:
         round_id=round_id,
         model_id=plan.model_id,
         alliance=alliance,
+        base_version=plan.base_version,
         plan_hash=plan.plan_hash,
         plan_cid=plan.plan_cid,
         share_pool=plan.share_pool,
+        weight_cap=plan.weight_cap,
         submit_until=plan.submit_until,
         aggregate_until=plan.aggregate_until,
+        window_s=plan.window_s,
+        lock_wei=plan.lock_wei,
     )
     return round_id
 
@@ -135,19 +141,17 @@ def submit(
     assert root != empty(bytes32), "submit: no root"
     assert len(cid) > 0, "submit: no cid"
     assert not self._has_submitted[round_id][msg.sender], "submit: already handed in"
-    assert not self._is_taken[round_id][root], "submit: root is taken"
     index: uint256 = self._n_updates[round_id]
     assert index < MAX_UPDATES, "submit: round is full"
 
     alliance: address = staticcall REGISTRY.alliance_of(self._plans[round_id].model_id)
     weight: uint256 = min(
-        self._count_readings(alliance, batch_ids), self._plans[round_id].weight_cap
+        self._count_readings(round_id, alliance, batch_ids), self._plans[round_id].weight_cap
     )
 
     self._n_updates[round_id] = index + 1
     self._total_weight[round_id] += weight
     self._has_submitted[round_id][msg.sender] = True
-    self._is_taken[round_id][root] = True
     self._updates[round_id][index] = ITrainingRounds.Update(
         member=msg.sender,
         root=root,
@@ -244,7 +248,9 @@ def finalize(round_id: uint256) -> uint256:
 
 
 @external
-def mint_shares(round_id: uint256, index: uint256) -> uint256:
+def mint_shares(
+    round_id: uint256, index: uint256, batch_ids: DynArray[uint256, MAX_BATCHES]
+) -> uint256:
     """
     @dev Apart from finalize, so that a token that refuses holds up neither the version nor the operator's
          stake. Rounds down: what is left of the pool is never minted.
@@ -253,8 +259,16 @@ def mint_shares(round_id: uint256, index: uint256) -> uint256:
     assert finalized, "mint_shares: round not finalized"
     assert index < self._n_updates[round_id], "mint_shares: unknown index"
     assert not self._is_minted[round_id][index], "mint_shares: already minted"
+    data_root: bytes32 = self._updates[round_id][index].data_root
+    assert self._hash_ids(batch_ids) == data_root, "mint_shares: other batches"
 
     member: address = self._updates[round_id][index].member
+    for batch_id: uint256 in batch_ids:
+        batch: IDeviceRegistry.Batch = staticcall DEVICES.batch(batch_id)
+        if batch.state != IDeviceRegistry.BatchState.MATURE:
+            self._is_minted[round_id][index] = True
+            log ITrainingRounds.SharesForfeited(round_id=round_id, member=member, batch_id=batch_id)
+            return 0
     shares: uint256 = (
         self._plans[round_id].share_pool
         * self._updates[round_id][index].weight // self._aggregates[round_id].total_weight
@@ -272,12 +286,21 @@ def mint_shares(round_id: uint256, index: uint256) -> uint256:
 
 @external
 def cancel(round_id: uint256):
-    assert self._phases[round_id] == ITrainingRounds.Phase.OPEN, "cancel: round is not open"
+    phase: ITrainingRounds.Phase = self._phases[round_id]
     plan: ITrainingRounds.Plan = self._plans[round_id]
-    empty_handed: bool = (self._n_updates[round_id] == 0 and block.timestamp > plan.submit_until)
-    assert empty_handed or block.timestamp > plan.aggregate_until, "cancel: still in time"
+    if phase == ITrainingRounds.Phase.AGGREGATED:
+        # Until aggregates are judged, this is how the members stop a false one.
+        alliance: address = staticcall REGISTRY.alliance_of(plan.model_id)
+        assert msg.sender == alliance, "cancel: an aggregate stands"
+    else:
+        assert phase == ITrainingRounds.Phase.OPEN, "cancel: round is not open"
+        no_updates: bool = self._n_updates[round_id] == 0
+        empty_handed: bool = no_updates and block.timestamp > plan.submit_until
+        assert empty_handed or block.timestamp > plan.aggregate_until, "cancel: still in time"
     self._phases[round_id] = ITrainingRounds.Phase.CANCELLED
     log ITrainingRounds.RoundCancelled(round_id=round_id)
+    if phase == ITrainingRounds.Phase.AGGREGATED:
+        extcall LEDGER.release(self._aggregates[round_id].operator, plan.lock_wei)
 
 
 # --- views ---
@@ -329,11 +352,13 @@ def _check_round(round_id: uint256):
     assert round_id != 0 and round_id <= self.n_rounds, "rounds: unknown round"
 
 
-@view
 @internal
-def _count_readings(alliance: address, batch_ids: DynArray[uint256, MAX_BATCHES]) -> uint256:
+def _count_readings(
+    round_id: uint256, alliance: address, batch_ids: DynArray[uint256, MAX_BATCHES]
+) -> uint256:
     """
-    @dev The caller's batches, in ascending order of id: so none counts twice.
+    @dev The caller's batches, in ascending order of id: so none counts twice. A sensor that changes
+         hands during the round does not count again, past the cap, for its next owner.
     """
     assert len(batch_ids) > 0, "submit: no batches"
     count: uint256 = 0
@@ -348,6 +373,11 @@ def _count_readings(alliance: address, batch_ids: DynArray[uint256, MAX_BATCHES]
         assert mature, "submit: batch is not mature"
         admitted: bool = staticcall DEVICES.is_admitted(alliance, batch.device)
         assert admitted, "submit: device is not admitted"
+        member: address = self._member_of[round_id][batch.device]
+        if member == empty(address):
+            self._member_of[round_id][batch.device] = msg.sender
+        else:
+            assert member == msg.sender, "submit: device counted for another"
         count += batch.count
     return count
 

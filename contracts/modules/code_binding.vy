@@ -6,8 +6,10 @@
         last seen to have changed.
 @dev GOV-4. A proposal is older than a change if it was made before the block in which the change
      was recorded; within one block, the code at the block's end counts. Code behind a proxy or a
-     delegation is not seen.
+     delegation is not seen, nor is code that a contract changes by an earlier call of the same
+     execution.
 """
+
 
 # Contract -> its code hash as the newest proposal that calls it saw it; propose writes it.
 _code_hash: HashMap[address, bytes32]
@@ -40,9 +42,12 @@ def _bind(target: address) -> bool:
 
 @view
 @internal
-def _check(target: address, was_codeless: bool, proposed_at: uint256):
-    if was_codeless:
-        assert not target.is_contract, "execute: code has appeared"
-    else:
-        assert target.codehash == self._code_hash[target], "execute: code has changed"
-        assert self._code_changed_at[target] <= proposed_at, "execute: code changed meanwhile"
+def _check_codeless(target: address):
+    assert not target.is_contract, "execute: code has appeared"
+
+
+@view
+@internal
+def _check(target: address, proposed_at: uint256):
+    assert target.codehash == self._code_hash[target], "execute: code has changed"
+    assert self._code_changed_at[target] <= proposed_at, "execute: code changed meanwhile"

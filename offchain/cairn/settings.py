@@ -30,6 +30,12 @@ class ConnectionSettings(BaseSettings):
         default=None,
         description="An IPFS node's multiaddr, such as /ip4/127.0.0.1/tcp/5001/http.",
     )
+    confirmations: int = Field(
+        default=0,
+        ge=0,
+        description="Blocks on top of one before whoever follows the logs counts it (an audit looks "
+        "at all there is); unset, what the deployment's file says.",
+    )
     log_page_blocks: int = Field(
         default=2_000,
         gt=0,
@@ -45,14 +51,14 @@ class ConnectionSettings(BaseSettings):
 
     def on(self, deployment: Deployment) -> Self:
         """These settings; how its chain is to be read, where not set, as the deployment says."""
-        names = {"confirmations", "log_page_blocks"} & type(self).model_fields.keys()
-        unset = names - self.model_fields_set
+        unset = {"confirmations", "log_page_blocks"} - self.model_fields_set
         return self.model_copy(update={name: getattr(deployment, name) for name in unset})
 
     def network(self, chain_id: int) -> Network:
         return Network(
             rpc_url=self.rpc_url,
             chain_id=chain_id,
+            confirmations=self.confirmations,
             log_page_blocks=self.log_page_blocks,
             request_timeout_s=self.request_timeout_s,
         )

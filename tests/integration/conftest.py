@@ -7,13 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ape import accounts, networks
+from ape import accounts, networks, project
 
 from cairn.chain import Deployment, Network, System
 from cairn.domain.cid import cid_of
 from scripts._deployment import Journal
+from scripts._system import NATIVE
 from scripts.deploy import AllianceSettings, deploy_system, launch_alliance
 from tests.integration._support import (
+    ALLIANCE,
     CHAIN_ID,
     ROOT,
     Anvil,
@@ -39,6 +41,13 @@ def deployment_file(anvil: Anvil, tmp_path_factory: pytest.TempPathFactory) -> P
         system = deploy_system(deployer, journal=journal)
         founders = {accounts.test_accounts[1].address: 10**20}
         launch_alliance(deployer, system, AllianceSettings("Air", "AIR", founders), journal=journal)
+        # Shares whose timelock is an account, so that tests decide without a vote.
+        hands, rounds = accounts.test_accounts[ALLIANCE], system.training_rounds
+        shares = deployer.deploy(
+            project.ShareToken,
+            "Air", "AIR", NATIVE, hands, rounds, 10**24, 604_800, [*founders], [*founders.values()],
+        )  # fmt: skip
+        journal.section("Air")["ShareToken"]["address"] = shares.address
     journal.save()
     return path
 

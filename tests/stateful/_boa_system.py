@@ -40,8 +40,8 @@ def deploy_system() -> dict[str, Any]:
             deployer = load(step.name)
             if step.blueprint:
                 blueprint = deployer.deploy_as_blueprint()
-                addresses[step.name] = blueprint.address
-                contracts[step.name] = blueprint
+                addresses[step.key] = blueprint.address
+                contracts[step.key] = blueprint
             else:
                 contracts[step.name] = deployer.deploy(
                     *step.args(addresses), override_address=addresses[step.name]

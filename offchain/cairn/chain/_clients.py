@@ -61,6 +61,23 @@ class DeviceRegistry(Contract):
         )
 
 
+class AllianceFactory(Contract):
+    NAME = "AllianceFactory"
+    EVENTS = (t.AllianceLaunched,)
+
+    def charter_of(self, alliance: str) -> str:
+        """The charter of an alliance that was launched here; the zero address if it was not."""
+        return str(self.read("charter_of", alliance))
+
+
+class Charter(Contract):
+    NAME = "Charter"
+
+    def constitution(self) -> bytes:
+        """Binary CID of the alliance's rules in words; empty if there are none."""
+        return bytes(self.read("constitution"))
+
+
 class ModelRegistry(Contract):
     NAME = "ModelRegistry"
     EVENTS = (t.ModelCreated, t.VersionRegistered, t.AliasSet, t.TermsSet, t.SaleEnded)
@@ -168,6 +185,7 @@ class StakeLedger(Contract):
         t.Staked,
         t.UnbondingStarted,
         t.Withdrawn,
+        t.BountyWithdrawn,
         t.OptedIn,
         t.OptedOut,
         t.Slashed,
@@ -223,6 +241,7 @@ class TrainingRounds(Contract):
         t.RoundFinalized,
         t.RoundCancelled,
         t.SharesMinted,
+        t.SharesForfeited,
     )
 
     def plan(self, round_id: int) -> t.Plan:
@@ -266,8 +285,8 @@ class TrainingRounds(Contract):
     def finalize(self, round_id: int) -> Call:
         return self.call("finalize", round_id)
 
-    def mint_shares(self, round_id: int, index: int) -> Call:
-        return self.call("mint_shares", round_id, index)
+    def mint_shares(self, round_id: int, index: int, batch_ids: Sequence[int]) -> Call:
+        return self.call("mint_shares", round_id, index, list(batch_ids))
 
     def cancel(self, round_id: int) -> Call:
         return self.call("cancel", round_id)

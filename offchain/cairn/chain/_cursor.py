@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from sqlalchemy import Connection, insert, select, update
 
-from cairn.chain._errors import NodeRefused, NodeUnreachable, WrongNetwork
+from cairn.chain._errors import NodeBehind, NodeRefused, NodeUnreachable, WrongNetwork
 from cairn.chain._node import Node
 from cairn.chain._store import Store, cursors
 from cairn.chain._types import Head, Log
@@ -61,8 +61,11 @@ class LogCursor:
         """Handle all that is new, or `pages` pages of it; True if the newest block is reached.
 
         Raises `WrongNetwork` if the chain was begun anew or rewritten deeper than confirmed;
-        `NodeUnreachable` or `NodeRefused` if not even a page of one block can be had.
+        `NodeBehind` if it ends before what was read; `NodeUnreachable` or `NodeRefused` if not
+        even a page of one block can be had.
         """
+        if head.number < self.next_block - 1:
+            raise NodeBehind(self._behind(head))
         newest = head.number - self._confirmations
         if newest < self.next_block:
             return True
@@ -72,6 +75,20 @@ class LogCursor:
             self._page(newest, handle)
             done += 1
         return self.next_block > newest
+
+    def _behind(self, head: Head) -> str:
+        if self._last_hash is None:
+            return (
+                f"the chain's newest block is {head.number} and {self._name!r} begins at block "
+                f"{self.next_block}: the node is catching up, or it is on another chain than the "
+                "deployment; wait for it, or name the right endpoint or deployment"
+            )
+        return (
+            f"the chain's newest block is {head.number} and {self._name!r} has read up to block "
+            f"{self.next_block - 1}: the node is catching up (behind a balancer that mixes nodes, "
+            "set more confirmations), or the chain was begun anew; in that case move the store "
+            "away and start again, the chain holds all it needs"
+        )
 
     def _check_history(self) -> None:
         if self._last_hash is None:

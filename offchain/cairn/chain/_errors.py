@@ -25,6 +25,10 @@ class NodeUnreachable(ChainError):
     """The node did not answer in time; the call may be tried again."""
 
 
+class NodeBehind(NodeUnreachable):
+    """The node's newest block comes before what was read already; it may only be catching up."""
+
+
 class NodeRefused(ChainError):
     """The node answered with an error that is not a contract's doing."""
 

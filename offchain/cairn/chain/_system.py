@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cairn.chain._clients import (
+    AllianceFactory,
     DeviceRegistry,
     Evaluator,
     Governor,
@@ -36,6 +37,7 @@ class System:
     stakes: StakeLedger
     rounds: TrainingRounds
     market: InferenceMarket
+    factory: AllianceFactory
 
     @classmethod
     def connect(cls, network: Network, deployment: Deployment, *, check: bool = True) -> System:
@@ -63,6 +65,7 @@ class System:
             stakes=StakeLedger(node, at("StakeLedger")),
             rounds=TrainingRounds(node, at("TrainingRounds")),
             market=InferenceMarket(node, at("InferenceMarket")),
+            factory=AllianceFactory(node, at("AllianceFactory")),
         )
 
     def share_token(self, alliance: str) -> ShareToken:

@@ -234,10 +234,25 @@ class BatchAnchored:
 
 
 @dataclass(frozen=True, slots=True)
+class AllianceLaunched:
+    alliance: str
+    launcher: str
+    charter: str
+    shares: str
+    governor: str
+    name: str
+    symbol: str
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
 class ModelCreated:
     model_id: int
     alliance: str
+    share_token: str
+    currency: str
     name: str
+    schema_hash: bytes
     schema_cid: bytes
 
 
@@ -247,6 +262,10 @@ class VersionRegistered:
     version: int
     program_hash: bytes
     program_cid: bytes
+    parameters_root: bytes
+    data_root: bytes
+    card_cid: bytes
+    parent: int
     round_id: int
 
 
@@ -361,6 +380,12 @@ class UnbondingStarted:
 
 @dataclass(frozen=True, slots=True)
 class Withdrawn:
+    operator: str
+    amount_wei: int
+
+
+@dataclass(frozen=True, slots=True)
+class BountyWithdrawn:
     account: str
     amount_wei: int
 
@@ -380,6 +405,7 @@ class OptedOut:
 @dataclass(frozen=True, slots=True)
 class Slashed:
     operator: str
+    judge: str
     amount_wei: int
     bounty_to: str
     bounty_wei: int
@@ -390,11 +416,15 @@ class RoundOpened:
     round_id: int
     model_id: int
     alliance: str
+    base_version: int
     plan_hash: bytes
     plan_cid: bytes
     share_pool: int
+    weight_cap: int
     submit_until: int
     aggregate_until: int
+    window_s: int
+    lock_wei: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -438,6 +468,13 @@ class SharesMinted:
     round_id: int
     member: str
     shares: int
+
+
+@dataclass(frozen=True, slots=True)
+class SharesForfeited:
+    round_id: int
+    member: str
+    batch_id: int
 
 
 @dataclass(frozen=True, slots=True)

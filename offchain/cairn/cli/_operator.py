@@ -10,7 +10,8 @@ from typing import Any
 import click
 from pydantic import ValidationError
 
-from cairn.operator import OperatorError, Settings, configure_logs
+from cairn.logs import configure_logs
+from cairn.operator import OperatorError, Settings
 from cairn.operator.manage import initialise, look, withdraw
 from cairn.operator.service import run as run_worker
 

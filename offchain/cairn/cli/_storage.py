@@ -19,7 +19,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from cairn.domain.cid import Cid
+from cairn.domain.cid import Cid, decode_file_node
 from cairn.errors import CairnError
 from cairn.storage import (
     CidSource,
@@ -113,8 +113,11 @@ def add(ctx: click.Context, file: Path) -> None:
 @click.pass_context
 def fetch(ctx: click.Context, cid: Cid, file: Path) -> None:
     """Write content to a file, from whichever store gives it intact."""
-    with _told(), _bar("Fetching") as progress:
-        size_bytes = _as_one(ctx).fetch_to(cid, file, progress=progress)
+    with _told():
+        store = _as_one(ctx)
+        total = decode_file_node(cid, store.get_block(cid)).file_bytes
+        with _bar("Fetching", total) as progress:
+            size_bytes = store.fetch_to(cid, file, progress=progress)
     click.echo(f"{size_bytes:,} bytes, verified")
 
 
@@ -202,9 +205,8 @@ def _registry() -> CidSource:
     from cairn.storage.registry import RegistryCids
 
     system = ConnectionSettings().connect()
-    return RegistryCids(
-        system.models,
-        system.rounds,
+    return RegistryCids.of(
+        system,
         on_unreadable=lambda label, reason: click.echo(f"{label}: {reason}", err=True),
     )
 
@@ -262,11 +264,16 @@ def _show_repairs(done: list[Repair]) -> None:
 
 @contextmanager
 def _told() -> Iterator[None]:
-    """An error of ours ends the command with its message and no trace."""
+    """An error of ours, or a file that cannot be read or written, ends the command with a message."""
     try:
         yield
     except CairnError as error:
         raise click.ClickException(str(error)) from error
+    except OSError as error:
+        what = error.filename2 or error.filename
+        raise click.ClickException(
+            f"{what}: {error.strerror}" if what else str(error.strerror or error)
+        ) from error
 
 
 @contextmanager

@@ -418,7 +418,10 @@ def _link(body: bytes) -> tuple[Cid, int]:
 def _cid_in_link(value: bytes) -> Cid:
     if len(value) == _DIGEST_BYTES + 2 and value[:2] == bytes((_SHA2_256, _DIGEST_BYTES)):
         return Cid(Codec.DAG_PB, value[2:])
-    return Cid.from_bytes(value)
+    try:
+        return Cid.from_bytes(value)
+    except CidError as error:
+        raise DagError(f"a child of the node cannot be read: {error}") from error
 
 
 def _codec(number: int) -> Codec:

@@ -1,7 +1,7 @@
 """The worker: answers requests, aggregates rounds, watches others; loses nothing when killed."""
 
+from cairn.operator._content_watch import ContentReport, ContentWatch
 from cairn.operator._health import Health
-from cairn.operator._logs import JsonLines, configure_logs
 from cairn.operator._ports import (
     AggregateFiles,
     AggregateRound,
@@ -20,9 +20,10 @@ __all__ = [
     "AggregateFiles",
     "AggregateRound",
     "Content",
+    "ContentReport",
+    "ContentWatch",
     "Contracts",
     "Health",
-    "JsonLines",
     "OperatorError",
     "OperatorStatus",
     "ParseProgram",
@@ -30,6 +31,5 @@ __all__ = [
     "Programs",
     "Settings",
     "Worker",
-    "configure_logs",
     "read_status",
 ]

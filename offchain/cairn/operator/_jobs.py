@@ -96,6 +96,13 @@ bindings = Table(
     Column("account", String, nullable=False),
 )
 
+origins = Table(
+    "operator_origins",
+    metadata,
+    Column("number", Number, primary_key=True, autoincrement=False),
+    Column("hash", LargeBinary, nullable=False),  # of that block, on the chain that was begun with
+)
+
 
 def add_once(db: Connection, table: Table, key: Column[Any], values: dict[str, Any]) -> None:
     """Insert a row unless its key is there. The store has one writer, so look first."""

@@ -44,12 +44,6 @@ class Settings(ConnectionSettings):
     database: str = Field(
         "sqlite:///var/operator.db", description="SQLAlchemy's URL of this operator's own database."
     )
-    confirmations: int = Field(
-        0,
-        ge=0,
-        description="Blocks on top of one before it counts; unset, what the deployment's file says.",
-    )
-
     models: Annotated[tuple[int, ...], NoDecode] = Field(
         (), description="Ids such as `1,4`. Empty: each model that the account opted into."
     )
@@ -91,6 +85,22 @@ class Settings(ConnectionSettings):
         False, description="Challenge a wrong answer even if the bounty pays less than the gas."
     )
     aggregate: bool = Field(True, description="Aggregate the rounds of the models served.")
+
+    content_check_interval_s: float = Field(
+        86_400.0,
+        ge=0,
+        description="How often all content that the registry names is verified; 0 for never.",
+    )
+    content_check_most_mb: int = Field(
+        1_024, gt=0, description="Content larger than this is not read; it counts as refused."
+    )
+    content_check_mb_per_s: float = Field(
+        32.0, ge=2, description="The most that a check reads, so that it leaves room for the rest."
+    )
+    content_repair: Literal["none", "pinned", "all"] = Field(
+        "pinned",
+        description="What a check mends: nothing, what a store here pins, or all that is named.",
+    )
 
     health_port: int | None = Field(
         None, ge=0, le=65535, description="Where /health and /metrics are served; none if unset."

@@ -18,11 +18,13 @@ from cairn.chain import (
 )
 from cairn.domain.cid import Cid
 from cairn.domain.programs import parse_program
+from cairn.operator._content_watch import ContentWatch
 from cairn.operator._ports import AggregateFiles, AggregateRound, Content, Contracts, ParseProgram
 from cairn.operator._programs import Programs
 from cairn.operator._settings import Settings
 from cairn.operator._worker import Worker
-from cairn.storage import ContentStore, StorageConfig, open_store
+from cairn.storage import ContentStore, StorageConfig, open_store, open_stores
+from cairn.storage.registry import RegistryCids
 
 
 class StoredContent:
@@ -40,7 +42,25 @@ class StoredContent:
 
 def open_content(settings: Settings) -> StoredContent:
     """The embedded store, and an IPFS node's if one is named."""
-    return StoredContent(open_store(StorageConfig(folder=settings.store, ipfs=settings.ipfs)))
+    return StoredContent(open_store(_storage(settings)))
+
+
+def watch_content(settings: Settings, system: System) -> ContentWatch | None:
+    """What verifies the registry's content in the same stores; None if settings say never."""
+    if not settings.content_check_interval_s:
+        return None
+    return ContentWatch(
+        open_stores(_storage(settings)),
+        RegistryCids.of(system),
+        interval_s=settings.content_check_interval_s,
+        most_bytes=settings.content_check_most_mb * 1_000_000,
+        bytes_per_s=settings.content_check_mb_per_s * 1e6,
+        mends=settings.content_repair,
+    )
+
+
+def _storage(settings: Settings) -> StorageConfig:
+    return StorageConfig(folder=settings.store, ipfs=settings.ipfs)
 
 
 def train_together(
@@ -61,6 +81,7 @@ class Parts:
     """What may be replaced: by tests, and by whoever has other arithmetic or another store."""
 
     open_content: Callable[[Settings], Content] = open_content
+    watch_content: Callable[[Settings, System], ContentWatch | None] = watch_content
     parse_program: ParseProgram = parse_program
     aggregate_round: AggregateRound | None = train_together
 
@@ -82,6 +103,7 @@ class Running:
         self.system, signer = connect(settings)
         self._store = Store(settings.database)
         self._lease: Lease | None = None
+        self.content_watch: ContentWatch | None = None
         try:
             self._lease = self._store.lease(signer.address)
             content = parts.open_content(settings)
@@ -109,11 +131,14 @@ class Running:
                 first_block=self.system.deployment.first_block,
                 aggregate_round=parts.aggregate_round,
             )
+            self.content_watch = parts.watch_content(settings, self.system)
         except BaseException:
             self.close()
             raise
 
     def close(self) -> None:
+        if self.content_watch is not None:
+            self.content_watch.close()
         programs: Programs | None = getattr(self, "_programs", None)
         if programs is not None:
             programs.close()

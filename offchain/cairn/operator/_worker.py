@@ -22,6 +22,8 @@ from cairn.chain import (
     Log,
     LogCursor,
     Node,
+    NodeBehind,
+    NodeRefused,
     NodeUnreachable,
     Outbox,
     Phase,
@@ -39,6 +41,7 @@ from cairn.chain import (
     Terms,
     Update,
     Version,
+    WrongNetwork,
 )
 from cairn.domain.keccak import keccak256
 from cairn.errors import CairnError
@@ -51,6 +54,7 @@ from cairn.operator._jobs import (
     bindings,
     change,
     count_by_state,
+    origins,
     requests,
     rounds,
 )
@@ -100,6 +104,7 @@ class Worker:
         self._steps = 0
         self._resting: dict[tuple[str, int], int] = {}  # job -> the step that looks at it again
         self._bind(chain_id)
+        self._check_origin(first_block)
         market, rounds_ = contracts.market, contracts.rounds
         self._cursor = LogCursor(
             store,
@@ -149,6 +154,43 @@ class Worker:
                     f"at {row.market}; give {self.account} a store of its own"
                 )
 
+    def _check_origin(self, first_block: int | None = None) -> None:
+        """A chain begun anew has the same id and addresses, and not the same first block.
+
+        The store keeps the hash of block 0 (of the deployment's first, should the node not give
+        that one) from its first start, and refuses a chain that has another one there.
+        """
+        with self._store.begin() as db:
+            known = db.execute(select(origins)).first()
+        if known is None:
+            if first_block is not None:
+                self._keep_origin(first_block)
+            return
+        found = self._block_hash(known.number)
+        if found is None:  # pruned, or not there yet: the cursor says what it makes of the rest
+            _say("origin not shown", level=logging.WARNING, block=known.number)
+        elif found != known.hash:
+            raise OperatorError(
+                f"the store was begun on another chain with the same addresses: its block "
+                f"{known.number} was 0x{known.hash.hex()} and is 0x{found.hex()} here. If the "
+                "chain was begun anew, move the database away and start again, the chain holds "
+                "all that the worker needs; else name the endpoint of the old chain"
+            )
+
+    def _keep_origin(self, first_block: int) -> None:
+        for number in (0, first_block):
+            found = self._block_hash(number)
+            if found is not None:
+                with self._store.begin() as db:
+                    db.execute(insert(origins).values(number=number, hash=found))
+                return
+
+    def _block_hash(self, number: int) -> bytes | None:
+        try:
+            return self._node.block_hash(number)
+        except NodeRefused:  # some nodes show no block 0, or no old ones
+            return None
+
     def step(self) -> bool:
         """Do all that can be done now. True if there is more to read at once.
 
@@ -158,7 +200,11 @@ class Worker:
         self._steps += 1
         self._resting = {job: step for job, step in self._resting.items() if step > self._steps}
         self._serving.clear()
-        caught_up = self._cursor.advance(head, self._note, pages=_PAGES_A_STEP)
+        try:
+            caught_up = self._cursor.advance(head, self._note, pages=_PAGES_A_STEP)
+        except (NodeBehind, WrongNetwork):
+            self._check_origin()
+            raise
         self._outbox.tick(head)
         if not caught_up:  # what looks open may be answered in blocks that are not read yet
             return True

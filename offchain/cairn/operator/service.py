@@ -43,6 +43,9 @@ async def run(settings: Settings, parts: Parts | None = None) -> None:
                 if await asyncio.to_thread(running.worker.step):
                     pause = 0
                 health.stepped(running.worker)
+                if running.content_watch is not None:
+                    health.content = running.content_watch
+                    running.content_watch.tick()
                 failures = 0
             except (NodeUnreachable, NodeRefused, OperationalError) as error:
                 failures += 1
@@ -52,6 +55,7 @@ async def run(settings: Settings, parts: Parts | None = None) -> None:
                 if not settings.standby:
                     raise
                 if running is not None:  # overtaken: another process holds the account now
+                    health.content = None
                     running.close()
                     running = None
                 _log.debug("standing by", extra={"fields": {"why": str(error)}})

@@ -20,6 +20,7 @@ from ._errors import (
     StoreUnusable,
     TooFewCopies,
     TruncatedBlock,
+    UnreadableBlock,
 )
 from ._ipfs import IpfsStore, IpfsTimeouts
 from ._memory import MemoryStore
@@ -29,6 +30,7 @@ from ._port import ContentStore, Limits, Progress, Source, Target, file_cid
 from ._replicated import Fault, ReplicatedStore
 from ._upkeep import (
     CidSource,
+    Figure,
     Finding,
     NamedCid,
     Repair,
@@ -49,6 +51,7 @@ __all__ = [
     "CorruptBlock",
     "EmbeddedStore",
     "Fault",
+    "Figure",
     "Finding",
     "IpfsStore",
     "IpfsTimeouts",
@@ -77,6 +80,7 @@ __all__ = [
     "Target",
     "TooFewCopies",
     "TruncatedBlock",
+    "UnreadableBlock",
     "Verification",
     "copy",
     "file_cid",

@@ -11,7 +11,7 @@ import re
 import threading
 import time
 from collections.abc import Iterator
-from http.client import HTTPResponse, IncompleteRead
+from http.client import HTTPResponse, IncompleteRead, RemoteDisconnected
 from typing import Any, Final
 
 import requests
@@ -68,13 +68,32 @@ class BoundedAdapter(BaseAdapter):
         self._budget = budget
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:  # type: ignore[override]
-        response: requests.Response = self._inner.send(request, **kwargs)
+        try:
+            response: requests.Response = self._inner.send(request, **kwargs)
+        except requests.ConnectionError as error:
+            # Nothing that this client sends without a body does more when it is done twice.
+            if request.body is not None or not _was_closed(error):
+                raise
+            response = self._inner.send(request, **kwargs)
         allowance = self._budget.allowance or Allowance(MAX_ANSWER_BYTES, 0)
         response.raw = _BoundedBody(response.raw, allowance)
         return response
 
     def close(self) -> None:
         self._inner.close()
+
+
+def _was_closed(error: requests.ConnectionError) -> bool:
+    """Whether the other side closed the connection before it said anything.
+
+    So it looks when a node gives an idle connection up in the moment in which it is used again.
+    """
+    cause = error.args[0] if error.args else None
+    while isinstance(cause, Exception):
+        if isinstance(cause, (RemoteDisconnected, ConnectionResetError, BrokenPipeError)):
+            return True
+        cause = next((one for one in reversed(cause.args) if isinstance(one, Exception)), None)
+    return False
 
 
 class _BoundedBody:

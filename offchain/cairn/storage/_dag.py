@@ -17,6 +17,7 @@ from ._errors import (
     LimitExceeded,
     MalformedContent,
     TruncatedBlock,
+    UnreadableBlock,
 )
 from ._port import (
     DEFAULT_FETCH_BYTES,
@@ -67,11 +68,19 @@ def walk(
     """All blocks of a file from its root down, each parent before its children, in file order.
 
     The node's inline bytes in this order are the file. Sizes that a parent declares are held
-    against what its children turn out to be, so the caps on total and depth cannot be evaded.
+    against what its children turn out to be, so the caps on total and depth cannot be evaded; the
+    cap on blocks bounds the time, since a tree may name one block many times.
     """
     waiting = deque([_Slot(root, 1, None)])
+    n_blocks = 0
     while waiting:
         slot = waiting.popleft()
+        n_blocks += 1
+        if n_blocks + len(waiting) > limits.max_blocks:
+            raise LimitExceeded(
+                f"{root} is cut into more than {limits.max_blocks} blocks; ask its publisher to "
+                "add it again with larger chunks"
+            )
         block, node = _read(slot, get_block, limits)
         if node.links:
             if slot.depth >= limits.max_depth:
@@ -99,7 +108,8 @@ def _read(slot: _Slot, get_block: GetBlock, limits: Limits) -> tuple[Block, DagN
     try:
         data = get_block(slot.cid, limits.max_block_bytes, expected)
     except BlockMismatch as error:
-        if expected is not None and error.received_bytes < expected:
+        unreadable = isinstance(error, UnreadableBlock)
+        if expected is not None and error.received_bytes < expected and not unreadable:
             raise TruncatedBlock(slot.cid, error.store, error.received_bytes, expected) from error
         raise
     try:

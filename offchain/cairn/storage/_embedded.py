@@ -25,14 +25,15 @@ from cairn.domain.cid import (
 
 from ._dag import BlockBacked, check_block
 from ._errors import (
+    BlockMismatch,
     ContentNotFound,
-    CorruptBlock,
     LimitExceeded,
     MalformedContent,
     StorageError,
     StoreBusy,
     StoreDamaged,
     StoreUnusable,
+    UnreadableBlock,
 )
 from ._port import DEFAULT_LIMITS, Progress, Source, file_blocks, opened, sync_folder
 
@@ -76,7 +77,8 @@ class EmbeddedStore(BlockBacked):
 
     def add(self, source: Source, *, pin: bool = True, progress: Progress | None = None) -> Cid:
         builder = FileBuilder(DEFAULT_PROFILE)
-        with self._locked(fcntl.LOCK_SH), opened(source) as stream:
+        # A pipe is read to its end before the lock is taken, however slow it is.
+        with opened(source) as stream, self._locked(fcntl.LOCK_SH):
             with self._writing() as batch:
                 for block in file_blocks(stream, builder, progress=progress):
                     batch.write(block)
@@ -90,6 +92,8 @@ class EmbeddedStore(BlockBacked):
                 data = file.read(max_bytes + 1)
         except FileNotFoundError as error:
             raise ContentNotFound(cid, self.name) from error
+        except OSError as error:
+            raise UnreadableBlock(cid, self.name, error.strerror or str(error)) from error
         return check_block(cid, data, self.name, max_bytes)
 
     def put_block(self, block: Block) -> None:
@@ -108,7 +112,7 @@ class EmbeddedStore(BlockBacked):
             self._write_pin(cid, "")
 
     def unpin(self, cid: Cid) -> None:
-        with self._locked(fcntl.LOCK_SH):
+        with self._locked(fcntl.LOCK_SH), self._on_disk():
             (self._pins / str(cid)).unlink(missing_ok=True)
             sync_folder(self._pins)
 
@@ -116,7 +120,9 @@ class EmbeddedStore(BlockBacked):
         return (self._pins / str(cid)).is_file()
 
     def pins(self) -> Iterator[Cid]:
-        for entry in sorted(self._pins.iterdir()):
+        with self._on_disk():
+            entries = sorted(self._pins.iterdir())
+        for entry in entries:
             try:
                 yield Cid.parse(entry.name)
             except CidError:
@@ -128,12 +134,12 @@ class EmbeddedStore(BlockBacked):
         StoreDamaged if a node below a pin is missing or corrupt: what it links to is then unknown,
         and nothing is removed.
         """
-        with self._locked(fcntl.LOCK_EX):
+        with self._locked(fcntl.LOCK_EX), self._on_disk():
             keep: set[Cid] = set()
             for pinned in self.pins():
                 try:
                     keep.update(self._below(pinned))
-                except (ContentNotFound, CorruptBlock, LimitExceeded, MalformedContent) as error:
+                except (ContentNotFound, BlockMismatch, LimitExceeded, MalformedContent) as error:
                     raise StoreDamaged(
                         f"what the pin {pinned} holds is not known: {error}. Nothing was removed; "
                         f"run 'cairn storage repair {pinned}', then collect again"
@@ -148,7 +154,8 @@ class EmbeddedStore(BlockBacked):
             if not dry_run:
                 # No writer is under way while the lock is held alone, so all of this is litter.
                 for left in self._tmp.iterdir():
-                    left.unlink()
+                    if not left.is_dir():
+                        left.unlink()
             return Collected(len(keep), removed, freed_bytes)
 
     def close(self) -> None:
@@ -188,19 +195,17 @@ class EmbeddedStore(BlockBacked):
         return self._blocks / f"{cid.digest[0]:02x}" / str(cid)
 
     def _below(self, root: Cid) -> Iterator[Cid]:
-        """The root and all CIDs below it; reads and verifies inner nodes, no leaf."""
+        """The root and all CIDs below it, each once; reads and verifies inner nodes, no leaf.
+
+        Each once: a tree of a few small nodes may have more paths than can ever be walked.
+        """
         limits = DEFAULT_LIMITS
-        waiting = [(root, 1)]
+        waiting, seen = [root], {root}
         while waiting:
-            cid, depth = waiting.pop()
+            cid = waiting.pop()
             yield cid
             if cid.codec is Codec.RAW:
                 continue
-            if depth > limits.max_depth:
-                raise LimitExceeded(
-                    f"{root} is deeper than {limits.max_depth} levels; ask its publisher to add "
-                    "it again as a balanced file"
-                )
             try:
                 node = decode_file_node(cid, self.get_block(cid))
             except DagError as error:
@@ -209,7 +214,10 @@ class EmbeddedStore(BlockBacked):
                 raise LimitExceeded(
                     f"{cid} has {node.file_bytes} bytes and {limits.max_total_bytes} are accepted"
                 )
-            waiting.extend((link.cid, depth + 1) for link in node.links)
+            for link in node.links:
+                if link.cid not in seen:
+                    seen.add(link.cid)
+                    waiting.append(link.cid)
 
     def _all_blocks(self) -> Iterator[tuple[Path, Cid]]:
         for shard in _SHARDS:
@@ -246,8 +254,19 @@ class EmbeddedStore(BlockBacked):
             batch.abandon()
 
     @contextmanager
+    def _on_disk(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise StoreUnusable(
+                f"{self.name} cannot be read or written ({error.strerror}); check the folder, its "
+                "permissions and its disk"
+            ) from error
+
+    @contextmanager
     def _locked(self, kind: int) -> Iterator[None]:
-        handle = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT, 0o666)
+        with self._on_disk():
+            handle = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT, 0o666)
         try:
             deadline = time.monotonic() + self._lock_timeout_s
             while True:
@@ -290,7 +309,7 @@ class _Batch:
             return
         try:
             whole = path.stat().st_size == len(block.data) and path.read_bytes() == block.data
-        except FileNotFoundError:
+        except OSError:  # absent, or on a bad sector: then it is written anew, elsewhere
             whole = False
         if whole:
             # Another process may have written it just now, and not yet flushed its name.

@@ -59,6 +59,19 @@ class TruncatedBlock(BlockMismatch):
         )
 
 
+class UnreadableBlock(BlockMismatch):
+    """The block is there, and the disk does not give its bytes."""
+
+    def __init__(self, cid: Cid, store: str, reason: str) -> None:
+        super().__init__(
+            cid,
+            store,
+            0,
+            f"{store} cannot read {cid} ({reason}); repair it with 'cairn storage repair {cid}' "
+            "from another store, and look at the disk",
+        )
+
+
 class CidMismatch(StorageError):
     """A node named another CID for content than the one computed here before it was sent."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
+from urllib.parse import quote
 
 import httpx
 
@@ -28,6 +29,8 @@ from ._port import DEFAULT_LIMITS, ContentStore, Progress, Source
 _PAGE: Final = 100
 _MAX_PAGES: Final = 1000
 _ACTIVE: Final = "queued,pinning,pinned"
+_MAX_ANSWER_BYTES: Final = 4 << 20
+"""A page of pins has some 100 kB."""
 
 
 class PinningService:
@@ -46,6 +49,7 @@ class PinningService:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._url = url.rstrip("/")
+        self._request_timeout_s = request_timeout_s
         self._pin_timeout_s = pin_timeout_s
         self._poll_s = poll_s
         self._clock = clock
@@ -87,7 +91,7 @@ class PinningService:
                     "it goes on by itself, so look again later with 'cairn storage verify'"
                 )
             self._sleep(self._poll_s)
-            status = self._ask("GET", f"/pins/{status['requestid']}")
+            status = self._ask("GET", self._path(status))
         if not _is(status, cid):
             raise NodeRefused(
                 f"{self.name} pinned something other than {cid}; do not rely on this service"
@@ -96,7 +100,7 @@ class PinningService:
     def unpin(self, cid: Cid) -> None:
         """Withdraw every request for the CID, so that a pin made twice is gone as well."""
         for status in list(self._list({"cid": str(cid), "status": f"{_ACTIVE},failed"})):
-            self._ask("DELETE", f"/pins/{status['requestid']}")
+            self._ask("DELETE", self._path(status))
 
     def is_pinned(self, cid: Cid) -> bool:
         """Whether the service says that it holds all of the content."""
@@ -110,6 +114,8 @@ class PinningService:
                 yield Cid.parse(str(status["pin"]["cid"]))
             except CidError:
                 continue
+            except (KeyError, TypeError) as error:
+                raise self._strange("/pins") from error
 
     def close(self) -> None:
         """Let go of the connections."""
@@ -117,24 +123,49 @@ class PinningService:
 
     def _newest(self, cid: Cid, states: str) -> dict[str, Any] | None:
         page = self._ask("GET", "/pins", params={"cid": str(cid), "status": states, "limit": "1"})
-        results = page.get("results") or []
-        return dict(results[0]) if results else None
+        results, _ = self._page(page)
+        return results[0] if results else None
 
     def _list(self, params: dict[str, str]) -> Iterator[dict[str, Any]]:
         before: str | None = None
         for _ in range(_MAX_PAGES):
             asked = {**params, "limit": str(_PAGE), **({"before": before} if before else {})}
             page = self._ask("GET", "/pins", params=asked)
-            results = page.get("results") or []
+            results, count = self._page(page)
             yield from results
-            if not results or int(page.get("count", 0)) <= len(results):
+            if not results or count <= len(results):
                 return
             # Pages go back in time: the next one holds what was asked for before this one's last.
+            if "created" not in results[-1]:
+                raise self._strange("/pins")
             before = str(results[-1]["created"])
+
+    def _page(self, page: dict[str, Any]) -> tuple[list[dict[str, Any]], int]:
+        """The pins of one page, and how many there are in all."""
+        results, count = page.get("results"), page.get("count")
+        if (
+            not isinstance(results, list)
+            or not isinstance(count, int)
+            or not all(isinstance(one, dict) for one in results)
+        ):
+            raise self._strange("/pins")
+        return results, count
+
+    def _path(self, status: dict[str, Any]) -> str:
+        if not isinstance(status.get("requestid"), str):
+            raise self._strange("/pins")
+        return f"/pins/{quote(status['requestid'], safe='')}"
+
+    def _strange(self, path: str) -> NodeRefused:
+        return NodeRefused(
+            f"{self.name} answered {path} with what no pinning service answers; check that its "
+            "address is that of a pinning service API"
+        )
 
     def _ask(self, method: str, path: str, **kwargs: Any) -> dict[str, Any]:
         try:
-            answer = self._http.request(method, self._url + path, **kwargs)
+            with self._http.stream(method, self._url + path, **kwargs) as coming:
+                answer = httpx.Response(coming.status_code, content=self._read(coming))
         except httpx.TimeoutException as error:
             raise NodeTimeout(f"{self.name} did not answer in time; try again later") from error
         except httpx.HTTPError as error:
@@ -143,7 +174,7 @@ class PinningService:
             ) from error
         if answer.status_code == 401:
             raise NodeRefused(f"{self.name} refuses the access token; set a valid one")
-        if answer.is_error:
+        if not answer.is_success:
             raise NodeRefused(
                 f"{self.name} answered {answer.status_code}: {_reason(answer)}; see its documents "
                 "for what it accepts"
@@ -155,11 +186,22 @@ class PinningService:
         except ValueError:
             body = None
         if not isinstance(body, dict):
-            raise NodeRefused(
-                f"{self.name} answered {path} with no JSON object; check that its address is that "
-                "of a pinning service API"
-            )
+            raise self._strange(path)
         return body
+
+    def _read(self, answer: httpx.Response) -> bytes:
+        """All of an answer, within bounds of size and time."""
+        until = self._clock() + self._request_timeout_s
+        data = bytearray()
+        for piece in answer.iter_bytes():
+            data += piece
+            if len(data) > _MAX_ANSWER_BYTES:
+                raise NodeRefused(
+                    f"{self.name} sent more than {_MAX_ANSWER_BYTES} bytes; do not use this service"
+                )
+            if self._clock() > until:
+                raise NodeTimeout(f"{self.name} did not answer in time; try again later")
+        return bytes(data)
 
 
 class PinningStore(BlockBacked):

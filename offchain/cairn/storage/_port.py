@@ -31,12 +31,14 @@ class Limits:
     """What a fetch accepts at most.
 
     The defaults: no IPFS node exchanges blocks above 2 MiB; 16 GiB is beyond any model here; a
-    balanced tree of 16 levels is beyond any file.
+    balanced tree of 16 levels is beyond any file; and a million blocks are 16 GiB in pieces of
+    16 KiB, while a hostile tree of three small nodes can name 16 GiB in single bytes.
     """
 
     max_block_bytes: int = 2 << 20
     max_total_bytes: int = 16 << 30
     max_depth: int = 16
+    max_blocks: int = 1 << 20
 
 
 DEFAULT_LIMITS: Final = Limits()

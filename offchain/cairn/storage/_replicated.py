@@ -107,6 +107,7 @@ class ReplicatedStore(BlockBacked):
         progress: Progress | None = None,
     ) -> int:
         first = self._in_order()[0][1]
+        progress = _Onward(progress) if progress is not None else None
         if isinstance(target, Path):
             # A store's own way may be much quicker than block by block, and leaves no half file.
             try:
@@ -116,6 +117,8 @@ class ReplicatedStore(BlockBacked):
                 raise
             except StorageError as error:
                 self._on_fault(Fault(first.name, f"fetching {cid}", error))
+            if progress is not None:
+                progress.begin_again()
         return super().fetch_to(cid, target, limits=limits, progress=progress)
 
     def get_block(self, cid: Cid, *, max_bytes: int = DEFAULT_LIMITS.max_block_bytes) -> bytes:
@@ -148,24 +151,61 @@ class ReplicatedStore(BlockBacked):
         self._everywhere(f"keeping {block.cid}", lambda store: store.put_block(block))
 
     def has(self, cid: Cid) -> bool:
-        return any(store.has(cid) for store in self._stores)
+        return self._any(f"looking for {cid}", lambda store: store.has(cid))
 
     def pin(self, cid: Cid) -> None:
         self._everywhere(f"pinning {cid}", lambda store: store.pin(cid))
 
     def unpin(self, cid: Cid) -> None:
+        """In each store; what failed in one is raised once the others have done it."""
+        failures: list[StorageError] = []
         for store in self._stores:
-            store.unpin(cid)
+            try:
+                store.unpin(cid)
+            except StorageError as error:
+                failures.append(error)
+        if failures:
+            raise failures[0]
 
     def is_pinned(self, cid: Cid) -> bool:
-        return any(store.is_pinned(cid) for store in self._stores)
+        return self._any(f"looking for the pin {cid}", lambda store: store.is_pinned(cid))
 
     def pins(self) -> Iterator[Cid]:
-        yield from sorted({cid for store in self._stores for cid in store.pins()})
+        """Of the stores that can be asked, of which there must be one."""
+        found: set[Cid] = set()
+
+        def gather(store: ContentStore) -> bool:
+            found.update(store.pins())
+            return False
+
+        _, failures = self._ask_all("listing pins", gather)
+        if len(failures) == len(self._stores):
+            raise failures[0]
+        yield from sorted(found)
 
     def close(self) -> None:
         for store in self._stores:
             store.close()
+
+    def _any(self, doing: str, asked: Callable[[ContentStore], bool]) -> bool:
+        """Whether one store says so; that none does is not known while one cannot be asked."""
+        yes, failures = self._ask_all(doing, asked)
+        if not yes and failures:
+            raise failures[0]
+        return yes
+
+    def _ask_all(
+        self, doing: str, asked: Callable[[ContentStore], bool]
+    ) -> tuple[bool, list[StorageError]]:
+        failures: list[StorageError] = []
+        for store in self._stores:
+            try:
+                if asked(store):
+                    return True, failures
+            except StorageError as error:
+                failures.append(error)
+                self._on_fault(Fault(store.name, doing, error))
+        return False, failures
 
     def _in_order(self) -> list[tuple[int, ContentStore]]:
         now = self._clock()
@@ -201,3 +241,20 @@ class ReplicatedStore(BlockBacked):
                 f"{self._min_copies} are wanted: "
                 + "; ".join(str(fault.error) for fault in failures)
             ) from failures[0].error
+
+
+class _Onward:
+    """Progress of a fetch that may begin again: each byte is counted once."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._at = self._told = 0
+
+    def begin_again(self) -> None:
+        self._at = 0
+
+    def __call__(self, done: int) -> None:
+        self._at += done
+        if self._at > self._told:
+            self._progress(self._at - self._told)
+            self._told = self._at

@@ -65,6 +65,24 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class Figure:
+    """One number to export, by Prometheus' conventions."""
+
+    name: str
+    help: str
+    value: float
+    labels: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def series(self) -> str:
+        """The name with its labels."""
+        if not self.labels:
+            return self.name
+        labels = ",".join(f'{key}="{value}"' for key, value in self.labels)
+        return f"{self.name}{{{labels}}}"
+
+
+@dataclass(frozen=True, slots=True)
 class Verification:
     """What all stores hold of all CIDs."""
 
@@ -81,20 +99,53 @@ class Verification:
         """Copies that are missing, corrupt or out of reach."""
         return tuple(one for one in self.findings if one.state is not State.INTACT)
 
-    def metrics(self) -> dict[str, float]:
-        """Figures to export, by Prometheus' conventions."""
-        figures = {
-            f'cairn_storage_copies{{state="{state}"}}': float(
-                sum(one.state is state for one in self.findings)
+    @property
+    def broken(self) -> tuple[Finding, ...]:
+        """Copies that a store pins and does not have intact: somebody meant to keep them."""
+        return tuple(
+            one
+            for one in self.findings
+            if one.pinned and one.state in (State.MISSING, State.CORRUPT, State.REFUSED)
+        )
+
+    def figures(self) -> list[Figure]:
+        """What to export."""
+        copies = [
+            Figure(
+                "cairn_storage_copies",
+                "Copies of named content, by what they are worth",
+                sum(one.state is state for one in self.findings),
+                (("state", str(state)),),
             )
             for state in State
-        }
-        figures["cairn_storage_contents"] = float(len({one.cid for one in self.findings}))
-        figures["cairn_storage_contents_lost"] = float(len(self.lost))
-        figures["cairn_storage_verified_bytes"] = float(
-            sum(one.size_bytes for one in self.findings)
-        )
-        return figures
+        ]
+        return [
+            *copies,
+            Figure(
+                "cairn_storage_copies_broken",
+                "Copies that a store pins and does not have intact",
+                len(self.broken),
+            ),
+            Figure(
+                "cairn_storage_contents",
+                "Contents that are named",
+                len({one.cid for one in self.findings}),
+            ),
+            Figure(
+                "cairn_storage_contents_lost",
+                "Contents of which no store has an intact copy",
+                len(self.lost),
+            ),
+            Figure(
+                "cairn_storage_verified_bytes",
+                "Bytes that were read and hashed",
+                sum(one.size_bytes for one in self.findings),
+            ),
+        ]
+
+    def metrics(self) -> dict[str, float]:
+        """The figures by their series."""
+        return {one.series: one.value for one in self.figures()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +219,6 @@ def _look(
         size_bytes = store.fetch_to(
             named.cid, cast(BinaryIO, _Nowhere()), limits=limits, progress=progress
         )
-        pinned = store.is_pinned(named.cid)
     except ContentNotFound as error:
         state, detail = State.MISSING, str(error)
     except BlockMismatch as error:
@@ -177,6 +227,11 @@ def _look(
         state, detail = State.REFUSED, str(error)
     except StorageError as error:
         state, detail = State.UNREACHABLE, str(error)
+    if state is not State.UNREACHABLE:
+        try:
+            pinned = store.is_pinned(named.cid)
+        except StorageError as error:
+            state, detail = State.UNREACHABLE, str(error)
     return Finding(named.cid, named.label, store.name, state, size_bytes, pinned, detail)
 
 

@@ -16,6 +16,7 @@ holds. The first 55 bytes are authenticated with every message.
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -63,6 +64,9 @@ _FINAL: Final = bindings.crypto_secretstream_xchacha20poly1305_TAG_FINAL
 _MORE: Final = bindings.crypto_secretstream_xchacha20poly1305_TAG_MESSAGE
 _RING_FORMAT: Final = "cairn-key-ring/1"
 _MAX_RING_BYTES: Final = 4 << 20
+_STRING: Final = re.compile(rb'"[^"\\]*"')
+_RING_SHAPE: Final = re.compile(rb"\{:,:,:,:\[(?:\{:,:,:\}(?:,\{:,:,:\})*+)?\]\}")
+"""What is left of a ring without its strings; deep nesting would take a JSON parser's stack."""
 
 
 class WrongKey(StorageError):
@@ -263,6 +267,8 @@ class KeyRing:
         try:
             if len(data) > _MAX_RING_BYTES:
                 raise ValueError(f"more than {_MAX_RING_BYTES} bytes")
+            if not _RING_SHAPE.fullmatch(_STRING.sub(b"", data)):
+                raise ValueError("another shape")
             body = json.loads(data)
             if body["format"] != _RING_FORMAT:
                 raise ValueError(f"format {body['format']!r}")

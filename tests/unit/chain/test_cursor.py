@@ -1,6 +1,6 @@
 import pytest
 
-from cairn.chain import LogCursor, NodeRefused, NodeUnreachable, WrongNetwork
+from cairn.chain import LogCursor, NodeBehind, NodeRefused, NodeUnreachable, WrongNetwork
 
 
 @pytest.fixture
@@ -131,3 +131,29 @@ def test_advance__some_pages_only__tells_that_more_is_left(cursor, chain, tally)
     assert seen == ["a", "b", "c"]
     assert one.advance(chain.head(), names_into(seen, tally))
     assert seen == list("abcd")
+
+
+def test_advance__chain_ends_before_what_was_read__says_so(cursor, chain, tally):
+    add(chain, tally, "a", "b", "c")
+    one = cursor()
+    one.advance(chain.head(), names_into([], tally))
+    read = one.next_block - 1
+    del chain.blocks[-2:]
+    with pytest.raises(NodeBehind, match=f"newest block is {read - 2} .* up to block {read}"):
+        one.advance(chain.head(), names_into([], tally))
+    assert one.next_block == read + 1
+
+
+def test_advance__nothing_new_or_within_confirmations__is_no_error(cursor, chain, tally):
+    add(chain, tally, "a", "b", "c")
+    one = cursor(confirmations=1)
+    one.advance(chain.head(), names_into([], tally))
+    assert one.advance(chain.head(), names_into([], tally))
+    del chain.blocks[-1:]  # another node of a balancer's, one block late
+    assert one.advance(chain.head(), names_into([], tally))
+
+
+def test_advance__chain_ends_before_the_first_block__says_so(cursor, chain, tally):
+    one = cursor(first_block=50)
+    with pytest.raises(NodeBehind, match="begins at block 50"):
+        one.advance(chain.head(), names_into([], tally))

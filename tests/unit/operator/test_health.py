@@ -84,10 +84,10 @@ def test_metrics__stepped__are_prometheus_lines(world, start, clock):
     status, body = ask(health, get("/metrics"))
     lines = body.decode().splitlines()
     assert status == 200
-    assert "cairn_operator_up 1" in lines
-    assert "cairn_operator_steps_total 1" in lines
-    assert 'cairn_operator_requests{state="answered"} 1' in lines
-    assert "cairn_operator_transactions_waiting 0" in lines
+    assert "cairn_operator_up 1.0" in lines
+    assert "cairn_operator_steps_total 1.0" in lines
+    assert 'cairn_operator_requests{state="answered"} 1.0' in lines
+    assert "cairn_operator_transactions_waiting 0.0" in lines
 
 
 @pytest.mark.parametrize(

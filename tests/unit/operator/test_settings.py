@@ -84,8 +84,9 @@ def test_on__set__comes_first(monkeypatch):
     assert settings.network(4690).request_timeout_s == 2
 
 
-def test_on__other_commands__read_pages_as_the_deployment_says():
-    assert ConnectionSettings().on(DEPLOYMENT).network(4690).log_page_blocks == 10
+def test_on__other_commands__read_the_chain_as_the_deployment_says():
+    network = ConnectionSettings().on(DEPLOYMENT).network(4690)
+    assert (network.confirmations, network.log_page_blocks) == (3, 10)
 
 
 def test_command__no_account__says_how_to_name_one(capsys):

@@ -121,7 +121,13 @@ class Operator:
     """One life of a worker's process: from opening its store to its end."""
 
     def __init__(
-        self, world: World, *, store: Store | None = None, signer=None, **settings
+        self,
+        world: World,
+        *,
+        store: Store | None = None,
+        signer=None,
+        first_block: int = 0,
+        **settings,
     ) -> None:
         self.world = world
         signer = signer or world.signer
@@ -150,6 +156,7 @@ class Operator:
                 self.programs,
                 world.content,
                 chain_id=world.chain.chain_id,
+                first_block=first_block,
                 aggregate_round=fake_aggregate,
             )
         except BaseException:

@@ -9,7 +9,7 @@ def ledger(system):
     return system.stake_ledger
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def judge(system, accounts):
     """The market's own account, in whose name the test calls."""
     account = accounts[system.inference_market.address]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import subprocess
 import sys
-from io import BytesIO
+from io import BytesIO, RawIOBase
 from pathlib import Path
+from typing import Any, BinaryIO, cast
 
 import pytest
 
@@ -19,11 +21,17 @@ from cairn.storage import (
     EmbeddedStore,
     LimitExceeded,
     Limits,
+    MemoryStore,
+    NamedCid,
+    ReplicatedStore,
+    State,
     StorageError,
     StoreBusy,
     StoreDamaged,
     StoreUnusable,
     TruncatedBlock,
+    UnreadableBlock,
+    verify,
 )
 
 THREE_CHUNKS = random.Random(7).randbytes(2 * 262_144 + 5)
@@ -215,6 +223,75 @@ def test_add__disk_full__says_so_and_pins_nothing(
     assert list(store.pins()) == []
     assert list(store._tmp.iterdir()) == []
     assert store.fetch(store.add(THREE_CHUNKS)) == THREE_CHUNKS
+
+
+def test_get_block__disk_does_not_give_it__is_an_error_of_ours_and_mended(
+    store: EmbeddedStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bad sector: the file is there, and reading it fails."""
+    cid = store.add(THREE_CHUNKS)
+    bad = block_file(store, leaves(store, cid)[0])
+    plain = Path.open
+
+    def failing(path: Path, *args: Any, **kwargs: Any) -> Any:
+        if path == bad:
+            raise OSError(5, "Input/output error")
+        return plain(path, *args, **kwargs)
+
+    monkeypatch.setattr(Path, "open", failing)
+    with pytest.raises(UnreadableBlock, match="Input/output error"):
+        store.fetch(cid)
+    assert [one.state for one in verify([store], [NamedCid(cid)]).findings] == [State.CORRUPT]
+    other = MemoryStore()
+    other.add(THREE_CHUNKS)
+    inode = bad.stat().st_ino
+    assert ReplicatedStore([store, other]).fetch(cid) == THREE_CHUNKS
+    assert bad.stat().st_ino != inode, "written anew"
+    monkeypatch.undo()
+    assert store.fetch(cid) == THREE_CHUNKS
+
+
+def test_store__folder_gone_while_in_use__says_so(store: EmbeddedStore) -> None:
+    cid = store.add(b"content")
+    shutil.rmtree(store._folder)
+    for act in (
+        lambda: store.add(b"more"),
+        lambda: store.pin(cid),
+        lambda: store.unpin(cid),
+        lambda: list(store.pins()),
+        store.collect,
+    ):
+        with pytest.raises(StorageError, match="check the folder"):
+            act()
+    with pytest.raises(ContentNotFound):
+        store.fetch(cid)
+
+
+def test_collect__strange_things_in_tmp__are_left_alone(store: EmbeddedStore) -> None:
+    (store._tmp / "folder").mkdir()
+    (store._tmp / "1-ab").write_bytes(b"half a block")
+    store.collect()
+    assert [one.name for one in store._tmp.iterdir()] == ["folder"]
+
+
+def test_add__from_a_slow_pipe__holds_nobody_up(store: EmbeddedStore, tmp_path: Path) -> None:
+    impatient = EmbeddedStore(tmp_path / "store", lock_timeout_s=0)
+
+    class Slow(RawIOBase):
+        """Somebody collects while this is being read."""
+
+        def __init__(self) -> None:
+            self.left = [b"con", b"tent"]
+
+        def readable(self) -> bool:
+            return True
+
+        def read(self, size: int = -1) -> bytes:
+            impatient.collect()
+            return self.left.pop(0) if self.left else b""
+
+    cid = store.add(cast(BinaryIO, Slow()))
+    assert store.fetch(cid) == b"content"
 
 
 def start_writer(folder: Path, *args: object) -> subprocess.Popen[str]:

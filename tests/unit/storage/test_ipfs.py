@@ -131,6 +131,17 @@ def node() -> Iterator[Node]:
 
 @pytest.fixture
 def store(node: Node) -> Iterator[IpfsStore]:
+    """With patience enough for a machine that is busy with other things."""
+    store = IpfsStore(
+        f"/ip4/127.0.0.1/tcp/{node.port}/http",
+        timeouts=IpfsTimeouts(connect_s=20, silence_s=20, answer_s=40, server_s=0.3),
+    )
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def impatient(node: Node) -> Iterator[IpfsStore]:
     store = IpfsStore(
         f"/ip4/127.0.0.1/tcp/{node.port}/http",
         timeouts=IpfsTimeouts(connect_s=2, silence_s=0.4, answer_s=0.8, server_s=0.3),
@@ -165,6 +176,53 @@ def test_get_block__many__share_one_connection(store: IpfsStore, node: Node, sai
     for _ in range(5):
         store.get_block(CID)
     assert node.connections == 1
+
+
+def test_get_block__kept_connection_closed_meanwhile__is_asked_once_more(
+    store: IpfsStore, node: Node
+) -> None:
+    """The node closes an idle connection in the moment in which it is used again."""
+    answers = iter([plain(BLOCK), None, plain(BLOCK), None, None, plain(BLOCK)])
+
+    def script(call: str, args: dict[str, str]) -> Iterator[bytes]:
+        said = next(answers)
+        if said is None:
+            raise BrokenPipeError
+        yield said
+
+    node.script = script
+    assert store.get_block(CID) == store.get_block(CID) == BLOCK
+    assert (node.connections, len(node.calls)) == (2, 3)
+    with pytest.raises(NodeUnreachable):
+        store.get_block(CID)
+    assert len(node.calls) == 5, "once more, and no third time"
+
+
+def test_get_block__closed_after_its_first_bytes__is_not_asked_again(
+    store: IpfsStore, node: Node
+) -> None:
+    answers = iter([plain(BLOCK), plain(BLOCK[:3], length=len(BLOCK))])
+
+    def script(call: str, args: dict[str, str]) -> Iterator[bytes]:
+        yield next(answers)
+        node.released.set() if len(node.calls) == 2 else None
+
+    node.script = script
+    assert store.get_block(CID) == BLOCK
+    with pytest.raises(TruncatedBlock):
+        store.get_block(CID)
+    assert len(node.calls) == 2
+
+
+def test_add__connection_closed__is_not_sent_twice(store: IpfsStore, node: Node) -> None:
+    def script(call: str, args: dict[str, str]) -> Iterator[bytes]:
+        raise BrokenPipeError
+        yield b""
+
+    node.script = script
+    with pytest.raises(NodeUnreachable):
+        store.add(BLOCK)
+    assert [call for call, _ in node.calls] == ["add"]
 
 
 def test_get_block__flipped_byte__is_corrupt(store: IpfsStore, node: Node) -> None:
@@ -203,27 +261,27 @@ def test_get_block__endless_answer__is_cut_off(store: IpfsStore, node: Node) -> 
     assert sent[0] < 200
 
 
-def test_get_block__silence__ends(store: IpfsStore, node: Node) -> None:
+def test_get_block__silence__ends(impatient: IpfsStore, node: Node) -> None:
     def script(call: str, args: dict[str, str]) -> Iterator[bytes]:
         node.released.wait(20)
         yield b""
 
     node.script = script
     with pytest.raises(NodeTimeout, match="ask another store"):
-        store.get_block(CID)
+        impatient.get_block(CID)
 
 
-def test_get_block__silence_half_way__ends(store: IpfsStore, node: Node) -> None:
+def test_get_block__silence_half_way__ends(impatient: IpfsStore, node: Node) -> None:
     def script(call: str, args: dict[str, str]) -> Iterator[bytes]:
         yield chunked(BLOCK, end=b"")
         node.released.wait(20)
 
     node.script = script
     with pytest.raises(NodeTimeout):
-        store.get_block(CID)
+        impatient.get_block(CID)
 
 
-def test_get_block__dripping__ends(store: IpfsStore, node: Node) -> None:
+def test_get_block__dripping__ends(impatient: IpfsStore, node: Node) -> None:
     def script(call: str, args: dict[str, str]) -> Iterator[bytes]:
         yield plain(b"", length=1000)
         while not node.released.wait(0.05):
@@ -231,7 +289,7 @@ def test_get_block__dripping__ends(store: IpfsStore, node: Node) -> None:
 
     node.script = script
     with pytest.raises(NodeTimeout):
-        store.get_block(CID)
+        impatient.get_block(CID)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import httpx
@@ -129,6 +131,73 @@ def test_pin__again__makes_no_second_request(service: PinningService, server: Se
     assert len(server.requests) == 1
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        {},
+        {"status": "queued"},
+        {"status": "pinned"},
+        {"status": "pinned", "pin": []},
+        {"results": 7},
+        {"results": ["?"]},
+        {"results": [{"status": "queued"}], "count": 1},
+        {"results": [{"requestid": 7, "pin": {}}], "count": "many"},
+    ],
+    ids=str,
+)
+def test_service__answers_what_no_service_does__is_refused(
+    service: PinningService, server: Service, said: dict[str, Any]
+) -> None:
+    def answers(*others: dict[str, Any]) -> None:
+        server.answers = [httpx.Response(200, json=one) for one in (*others, said, said, said)]
+
+    for act in (
+        lambda: service.pin(cid_of(b"x")),
+        lambda: service.unpin(cid_of(b"x")),
+        lambda: service.is_pinned(cid_of(b"x")),
+        lambda: list(service.pins()),
+    ):
+        for before in ((), ({"count": 0, "results": []},)):
+            answers(*before)
+            with suppress(NodeRefused, PinFailed):
+                assert not act(), "nothing is taken for pinned"
+
+
+def test_service__sends_without_end_or_elsewhere__is_refused(
+    service: PinningService, server: Service
+) -> None:
+    def endless() -> Iterator[bytes]:
+        while True:
+            yield bytes(1 << 16)
+
+    server.answers = [httpx.Response(200, content=endless())]
+    with pytest.raises(NodeRefused, match="more than"):
+        service.is_pinned(cid_of(b"x"))
+    server.answers = [httpx.Response(302, headers={"Location": "https://elsewhere.invalid"})]
+    with pytest.raises(NodeRefused, match="302"):
+        service.is_pinned(cid_of(b"x"))
+
+
+def test_service__drips__is_given_up(server: Service) -> None:
+    now = [0.0]
+
+    def dripping() -> Iterator[bytes]:
+        while True:
+            now[0] += 5
+            yield b" "
+
+    service = PinningService(
+        URL,
+        "t0ken",
+        transport=httpx.MockTransport(server),
+        clock=lambda: now[0],
+        request_timeout_s=30,
+    )
+    server.answers = [httpx.Response(200, content=dripping())]
+    with pytest.raises(NodeTimeout, match="in time"):
+        service.is_pinned(cid_of(b"x"))
+
+
 def test_unpin__withdraws_every_request(service: PinningService, server: Service) -> None:
     cid = cid_of(b"x")
     service.pin(cid)
@@ -183,7 +252,7 @@ def test_pin__service_pins_another_cid__is_refused(
             "FULL pay us",
         ),
         (httpx.Response(500, text="oops"), NodeRefused, "oops"),
-        (httpx.Response(200, text="<html>"), NodeRefused, "no JSON object"),
+        (httpx.Response(200, text="<html>"), NodeRefused, "no pinning service"),
         (httpx.ReadTimeout("late"), NodeTimeout, "in time"),
         (httpx.ConnectError("no route"), NodeUnreachable, "no route"),
     ],

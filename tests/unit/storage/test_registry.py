@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
-from cairn.chain import ModelRegistry, TrainingRounds
+from cairn.chain import (
+    AllianceFactory,
+    AllianceLaunched,
+    BatchAnchored,
+    DeviceRegistry,
+    ModelRegistry,
+    TrainingRounds,
+)
+from cairn.chain.fakes import FakeChain, FakeContract
 from cairn.domain.cid import cid_of
-from cairn.storage.registry import RegistryCids
+from cairn.storage.registry import AnchoredBatches, Constitutions, RegistryCids
+
+INTERFACES = Path(__file__).parents[3] / "contracts" / "interfaces"
 
 
 def cid(name: str) -> bytes:
@@ -46,11 +59,19 @@ class Rounds:
         return SimpleNamespace(cid=cid("aggregate"), program_cid=cid("program"), card_cid=b"")
 
 
+class Batches:
+    """One published batch."""
+
+    def labelled(self) -> Iterator[tuple[str, bytes]]:
+        yield "batch of device 0xd from 7", cid("batch")
+
+
 def test_named_cids__whole_registry__is_walked() -> None:
     strange: list[str] = []
     source = RegistryCids(
         cast(ModelRegistry, Models()),
         cast(TrainingRounds, Rounds()),
+        Batches(),
         on_unreadable=lambda label, reason: strange.append(label),
     )
     assert {(one.label, one.cid.binary) for one in source.named_cids()} == {
@@ -61,5 +82,111 @@ def test_named_cids__whole_registry__is_walked() -> None:
         ("update of 0xb in round 1", cid("0xb")),
         ("aggregate of round 1", cid("aggregate")),
         ("program of round 1", cid("program")),
+        ("batch of device 0xd from 7", cid("batch")),
     }
     assert strange == ["schema of model 2"]
+
+
+def test_named_cids__every_cid_of_the_protocol__is_among_them() -> None:
+    """A struct or event that gets a CID later must be walked too, or say here why not."""
+    named = {
+        (kind, name, field)
+        for path in INTERFACES.glob("*.vyi")
+        for kind, name, body in re.findall(
+            r"^(struct|event) (\w+):\n((?:[ \t]+.*\n|\n)+)", path.read_text(), re.MULTILINE
+        )
+        for field in re.findall(r"^\s+(\w*cid|constitution): Bytes", body, re.MULTILINE)
+    }
+    walked = {
+        ("struct", "Model", "schema_cid"),
+        ("struct", "Version", "program_cid"),
+        ("struct", "Version", "card_cid"),
+        ("struct", "Plan", "plan_cid"),
+        ("struct", "Update", "cid"),
+        ("struct", "Aggregate", "cid"),
+        ("struct", "Aggregate", "program_cid"),
+        ("struct", "Aggregate", "card_cid"),
+        ("event", "BatchAnchored", "cid"),
+        ("event", "ConstitutionAmended", "constitution"),  # the charter keeps the newest
+    }
+    # These say what the structs above keep.
+    repeated = {
+        ("event", "ModelCreated", "schema_cid"),
+        ("event", "VersionRegistered", "program_cid"),
+        ("event", "VersionRegistered", "card_cid"),
+        ("event", "RoundOpened", "plan_cid"),
+        ("event", "UpdateSubmitted", "cid"),
+        ("event", "AggregatePosted", "cid"),
+        ("event", "AggregatePosted", "program_cid"),
+        ("event", "AggregatePosted", "card_cid"),
+        ("event", "AllianceLaunched", "constitution"),
+        ("struct", "Founding", "constitution"),
+    }
+    assert named == walked | repeated
+
+
+class Devices(FakeContract):
+    """A registry that anchors whatever it is given."""
+
+    EVENTS = (BatchAnchored,)
+
+    def do_anchor(self, sender: str, value: int, batch_id: int, first: int, cid: bytes) -> None:
+        self.emit(BatchAnchored(batch_id, sender, "0xd", bytes(32), 1, first, first, cid))
+
+
+def test_batches__anchored_over_time__are_read_once_and_only_where_published() -> None:
+    chain = FakeChain()
+    devices = Devices(chain, "0x" + "05" * 20)
+    batches = AnchoredBatches(cast(DeviceRegistry, devices), chain, first_block=1, page_blocks=50)
+
+    def anchor(*args: object) -> None:
+        chain.act("0x" + "06" * 20, devices.call("anchor", *args))
+
+    anchor(1, 100, cid("first"))
+    anchor(2, 200, b"")
+    assert list(batches.labelled()) == [("batch of device 0xd from 100", cid("first"))]
+    chain.mine(300)
+    anchor(3, 300, cid("second"))
+    asked: list[int] = []
+    logs = chain.logs
+
+    def counted(addresses: Any, topics: Any, first: int, last: int) -> Any:
+        asked.append(first)
+        return logs(addresses, topics, first, last)
+
+    chain.logs = counted  # type: ignore[method-assign]
+    assert [one for _, one in batches.labelled()] == [cid("first"), cid("second")]
+    assert min(asked) == 1
+    asked.clear()
+    assert len(list(batches.labelled())) == 2
+    assert min(asked) > 1
+
+
+class Factory(FakeContract):
+    """A factory whose alliances are launched by being named."""
+
+    EVENTS = (AllianceLaunched,)
+
+    def do_launch(self, sender: str, value: int, alliance: str, charter: str) -> None:
+        self.emit(AllianceLaunched(alliance, sender, charter, "0xs", "0xg", "A", "A", "0xc"))
+
+
+def test_constitutions__of_launched_alliances__are_as_amended_last() -> None:
+    chain = FakeChain()
+    factory = Factory(chain, "0x" + "05" * 20)
+    now = {"0xc1": cid("first"), "0xc2": b""}
+    constitutions = Constitutions(
+        cast(AllianceFactory, factory),
+        chain,
+        first_block=1,
+        charter_at=cast(
+            Any, lambda node, charter: SimpleNamespace(constitution=lambda: now[charter])
+        ),
+    )
+    assert list(constitutions.labelled()) == []
+    for alliance, charter in (("0xa1", "0xc1"), ("0xa2", "0xc2")):
+        chain.act("0x" + "06" * 20, factory.call("launch", alliance, charter))
+    labels = [f"constitution of alliance 0xa{n}" for n in (1, 2)]
+    assert list(constitutions.labelled()) == list(zip(labels, [cid("first"), b""], strict=True))
+    now["0xc1"] = cid("second")
+    assert next(constitutions.labelled()) == (labels[0], cid("second"))

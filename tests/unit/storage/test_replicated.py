@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 
@@ -52,6 +53,15 @@ class DeadStore(MemoryStore):
         raise self._down()
 
     def pin(self, cid: Cid) -> None:
+        raise self._down()
+
+    def unpin(self, cid: Cid) -> None:
+        raise self._down()
+
+    def is_pinned(self, cid: Cid) -> bool:
+        raise self._down()
+
+    def pins(self) -> Iterator[Cid]:
         raise self._down()
 
 
@@ -161,6 +171,42 @@ def test_pins__of_all_stores__are_one_list(near: MemoryStore, far: MemoryStore) 
     assert not both.is_pinned(one)
     assert both.has(one)
     both.close()
+
+
+def test_pins__one_store_down__are_told_by_the_others(near: MemoryStore) -> None:
+    faults: list[Fault] = []
+    both = ReplicatedStore([DeadStore(), near], on_fault=faults.append)
+    cid = near.add(b"content")
+    assert both.has(cid)
+    assert both.is_pinned(cid)
+    assert list(both.pins()) == [cid]
+    assert {fault.store for fault in faults} == {"the dead node"}
+    # That nobody has it, or pins it, can be said only by all.
+    for asked in (both.has, both.is_pinned):
+        with pytest.raises(NodeUnreachable):
+            asked(cid_of(b"?"))
+    with pytest.raises(NodeUnreachable):
+        list(ReplicatedStore([DeadStore()]).pins())
+
+
+def test_unpin__one_store_down__is_done_in_the_others_and_said(near: MemoryStore) -> None:
+    both = ReplicatedStore([DeadStore(), near])
+    cid = near.add(b"content")
+    with pytest.raises(NodeUnreachable):
+        both.unpin(cid)
+    assert not near.is_pinned(cid)
+
+
+def test_fetch_to__begun_again__counts_each_byte_once(
+    near: MemoryStore, far: MemoryStore, tmp_path: Path
+) -> None:
+    both = ReplicatedStore([near, far])
+    cid = both.add(CONTENT)
+    near.blocks[LAST_LEAF] = b"rubbish"
+    done: list[int] = []
+    both.fetch_to(cid, tmp_path / "out", progress=done.append)
+    assert sum(done) == len(CONTENT)
+    assert min(done) > 0
 
 
 def test_copy__between_backends__keeps_the_cid(near: MemoryStore, tmp_path: Path) -> None:

@@ -135,7 +135,9 @@ def test_secrets__printed__stay_secret() -> None:
 def test_fetch_sealed__every_member__reads_the_weights(
     store: MemoryStore, ring: KeyRing, members: list[Member], tmp_path: Path
 ) -> None:
-    assert ring.content == cid_of(store.fetch(ring.content))
+    sealed = store.fetch(ring.content)
+    assert ring.content == cid_of(sealed)
+    assert WEIGHTS[:1000] not in sealed
     assert store.is_pinned(ring.content)
     for member in members[:2]:
         fetch_sealed(store, ring, member.key, tmp_path / "weights")
@@ -206,7 +208,17 @@ def test_ring__wrap_moved_from_another_content__is_refused(
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"[]", b"null", b'{"format":"cairn-key-ring/2"}', bytes(5 << 20), b"\xff"]
+    "data",
+    [
+        b"",
+        b"[]",
+        b"null",
+        b'{"format":"cairn-key-ring/2"}',
+        bytes(5 << 20),
+        b"\xff",
+        b"[" * 200_000,
+    ],
+    ids=["empty", "list", "null", "format", "long", "no text", "deep"],
 )
 def test_ring__no_ring__is_refused(data: bytes) -> None:
     with pytest.raises(KeyRingError, match="no key ring"):

@@ -53,10 +53,22 @@ def test_verify__every_kind_of_copy__is_told_apart(stores: list[MemoryStore]) ->
         'cairn_storage_copies{state="corrupt"}': 1,
         'cairn_storage_copies{state="unreachable"}': 0,
         'cairn_storage_copies{state="refused"}': 0,
+        "cairn_storage_copies_broken": 1,
         "cairn_storage_contents": 1,
         "cairn_storage_contents_lost": 1,
         "cairn_storage_verified_bytes": 0,
     }
+
+
+def test_verify__pinned_and_damaged__is_told_apart_from_what_was_never_kept(
+    stores: list[MemoryStore],
+) -> None:
+    cid = stores[0].add(CONTENT)
+    stores[0].blocks[LEAF] = b"rubbish"
+    found = verify(stores, [NamedCid(cid)])
+    assert [(one.store, one.pinned) for one in found.findings] == [("near", True), ("far", False)]
+    assert [one.store for one in found.broken] == ["near"]
+    assert len(found.damaged) == 2
 
 
 def test_verify__a_folder__is_refused_and_not_called_corrupt(stores: list[MemoryStore]) -> None:

@@ -100,12 +100,19 @@ def anchor(system, timelock, chain):
 
 
 @pytest.fixture
-def submit(rounds, round_id, anchor):
+def batches_of():
+    """Member -> the batches that he handed in."""
+    return {}
+
+
+@pytest.fixture
+def submit(rounds, round_id, anchor, batches_of):
     """A member hands in an update on a batch of his own."""
 
     def submit_(member, count=100, root=None):
         root = root or keccak(text=member.address)
-        rounds.submit(round_id, root, SOME_CID, [anchor(member, count)], sender=member)
+        batches_of[member] = [anchor(member, count)]
+        rounds.submit(round_id, root, SOME_CID, batches_of[member], sender=member)
 
     return submit_
 

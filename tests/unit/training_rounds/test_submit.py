@@ -61,12 +61,19 @@ def test_submit__bad_arguments__reverts(rounds, round_id, anchor, founders):
             rounds.submit(*arguments, sender=member)
 
 
-def test_submit__twice_or_a_copied_root__reverts(rounds, round_id, submit, anchor, founders):
+def test_submit__twice__reverts(rounds, round_id, submit, founders):
     submit(founders[0], root=ROOT)
     with ape.reverts("submit: already handed in"):
         rounds.submit(round_id, bytes([8]) * 32, SOME_CID, [1], sender=founders[0])
-    with ape.reverts("submit: root is taken"):
-        rounds.submit(round_id, ROOT, SOME_CID, [anchor(founders[1])], sender=founders[1])
+
+
+def test_submit__root_copied_before_its_author__does_not_shut_him_out(
+    rounds, round_id, submit, founders
+):
+    copier, author = founders[:2]
+    submit(copier, 50, root=ROOT)
+    submit(author, 100, root=ROOT)
+    assert [rounds.update(round_id, i).weight for i in range(2)] == [50, 100]
 
 
 def test_submit__device_expelled_meanwhile__reverts(
