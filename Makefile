@@ -66,6 +66,7 @@ format: ## let the formatters have their way
 lock: ## resolve the locks anew, as little as possible changed; ARGS=--upgrade for the newest
 	@$(if $(PYTHON),$(PYTHON) tools/lock.py $(ARGS),$(NO_PYTHON))
 
-clean: ## remove what setup, builds and runs made here; deployments and wallets stay
+clean: ## end what `make up` left running, and remove what setup, builds and runs made here
+	@if ls var/run/*.pid >/dev/null 2>&1; then $(PYTHON) tools/run.py cairn down; fi
 	rm -rf .venv .venv-lint .tools node_modules .build var dist offchain/cairn/chain/abi
 	rm -rf .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache

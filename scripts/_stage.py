@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from cairn.cli._processes import LOOPBACK, Processes, Program, free_port, local_chain
+from cairn.cli.processes import LOOPBACK, Processes, Program, free_port, local_chain
 from cairn.domain.cid import Cid
 from cairn.domain.schema import Schema
 from cairn.storage import ContentStore, EmbeddedStore

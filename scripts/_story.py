@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,6 +27,7 @@ from cairn.devices import (
 )
 from cairn.domain.integers import unpack_features
 from cairn.domain.programs import Program
+from cairn.errors import CairnError
 from cairn.training import Plan, RulePlan, train
 from cairn.training import Table as Readings
 from scripts._governance import FOR, PRODUCTION, Action, propose
@@ -335,7 +337,7 @@ def _report_fit(stage: Stage, cast: Cast, tables: list[Table]) -> None:
     program = load_program(stage, cast)
     for member, table in zip(cast.members, tables, strict=True):
         target = table.targets[:, 0].astype("float64")
-        predicted = [program.run(row)[0] for row in table.features[::20].tolist()]
+        predicted = [run_valid(program, row)[0] for row in table.features[::20].tolist()]
         truth = target[::20]
         residual = ((truth - predicted) ** 2).sum() / ((truth - truth.mean()) ** 2).sum()
         stage.say(
@@ -349,6 +351,14 @@ def load_program(stage: Stage, cast: Cast) -> Program:
     program = Program.from_bytes(stage.fetch(bytes(version.program_cid)))
     assert program.hash == bytes(version.program_hash)
     return program
+
+
+def run_valid(program: Program, features: Sequence[int]) -> tuple[int, ...]:
+    """The program's outputs of features that it must not find invalid."""
+    outputs = program.run(features)
+    if outputs is None:
+        raise CairnError(f"the program finds these features invalid: {list(features)}")
+    return outputs
 
 
 def promote(stage: Stage, cast: Cast) -> None:
@@ -420,7 +430,7 @@ def sell(stage: Stage, cast: Cast) -> None:
 
     cast.answers["HTTP"] = ask_http(stage, cast)
     stage.say_answer("the API (HTTP)", schema, cast.answers["HTTP"])
-    cast.answers["Python"] = load_program(stage, cast).run(schema.encode(QUESTION))
+    cast.answers["Python"] = run_valid(load_program(stage, cast), schema.encode(QUESTION))
     stage.say_answer("the Python interpreter", schema, cast.answers["Python"])
     if len(set(cast.answers.values())) != 1:
         raise stage.failure(f"the answers differ: {cast.answers}")

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlparse
 
 import yaml
 from ape import accounts, chain, networks, project
@@ -16,9 +15,12 @@ from ape.api.accounts import TestAccountAPI
 from ape.contracts import ContractInstance
 from eth_abi import encode as abi_encode
 from eth_utils import keccak, to_checksum_address
+from pydantic import ValidationError
 
+from cairn.chain import Network, check_development_chain
 from cairn.domain.cid import Cid
 from cairn.domain.programs import KERNELS
+from cairn.errors import CairnError
 from scripts._deployment import (
     ROOT,
     DeploymentError,
@@ -32,7 +34,8 @@ from scripts._deployment import (
 
 # ERC-7528's name for the native coin.
 NATIVE = "0xEeeeeEeeeEeEeeEeEeEeeEEEeeeeEeeeeeeeEEeE"
-LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+# Chains of this machine, by Ape's names: they come and go.
+LOCAL_NETWORKS = {"dev", "local"}
 
 ZERO = "0x0000000000000000000000000000000000000000"
 # What a charter creates, in this order.
@@ -232,14 +235,33 @@ def network_name() -> str:
     return f"{network.ecosystem.name}-{network.name}"
 
 
-def is_local() -> bool:
-    """Whether the connected node is on this machine: only there is the development mnemonic
-    accepted.
+class _ConnectedNode:
+    """The connected node, for the rule that services and scripts share."""
+
+    def client_version(self) -> str:
+        return str(networks.active_provider.make_request("web3_clientVersion", []))
+
+
+def check_local() -> None:
+    """Raise CairnError unless the connected node is a development chain of this machine: only there
+    is the development mnemonic accepted, and is a chain that lost its contracts one begun anew.
     """
-    uri = getattr(networks.active_provider, "uri", None) or getattr(
-        networks.active_provider, "http_uri", ""
-    )
-    return urlparse(str(uri)).hostname in LOOPBACK
+    provider = networks.active_provider
+    uri = getattr(provider, "uri", None) or getattr(provider, "http_uri", "")
+    try:
+        network = Network(rpc_url=str(uri), chain_id=chain.chain_id)
+    except ValidationError as error:
+        raise CairnError(f"{uri!r} is no HTTP endpoint on this machine") from error
+    check_development_chain(_ConnectedNode(), network)
+
+
+def is_local() -> bool:
+    """Whether the connected node is a development chain of this machine."""
+    try:
+        check_local()
+    except CairnError:
+        return False
+    return True
 
 
 def deployment_file() -> Path:
@@ -249,10 +271,15 @@ def deployment_file() -> Path:
 
 
 def open_journal() -> Journal:
-    """The connected network's deployment file; that of a local chain which is gone is begun anew."""
+    """The connected network's deployment file; that of a local chain which is gone is begun anew.
+
+    Elsewhere a node that shows no code at an address may just not be there yet: nothing is
+    forgotten, whichever node was asked.
+    """
     journal = Journal(deployment_file(), network_name(), chain.chain_id)
     recorded = list(journal.record["contracts"].values())
-    if is_local() and recorded and not chain.provider.get_code(recorded[0]["address"]):
+    may_be_gone = networks.active_provider.network.name in LOCAL_NETWORKS and is_local()
+    if may_be_gone and recorded and not chain.provider.get_code(recorded[0]["address"]):
         journal.discard()
     return journal
 
@@ -285,11 +312,15 @@ def account_named(alias: str) -> AccountAPI:
 
 def refuse_development_key(account: AccountAPI) -> None:
     """Everybody knows the development keys: what they hold on a public chain is stolen at once."""
-    if isinstance(account, TestAccountAPI) and not is_local():
+    if not isinstance(account, TestAccountAPI):
+        return
+    try:
+        check_local()
+    except CairnError as error:
         raise DeploymentError(
-            "the development mnemonic is refused on a public chain: make an account with "
+            f"the development mnemonic is refused: {error}; make one with "
             "`ape accounts generate <alias>` and name it with --account"
-        )
+        ) from error
 
 
 def _journal_in_memory() -> Journal:

@@ -35,6 +35,9 @@ __all__ = [
 ]
 
 
+HOW_TO_READ = ("confirmations", "log_page_blocks")
+
+
 @click.command(cls=NodeCommand)
 @click.option("--account", "alias", help="Ape alias of the deployer; local chains: TEST::0.")
 def cli(alias: str | None) -> None:
@@ -44,6 +47,8 @@ def cli(alias: str | None) -> None:
     journal = open_journal()
     journal.record.setdefault("commit", commit())
     journal.record["deployer"] = deployer.address
+    # For whoever reads this deployment: its services are told nothing else of the network.
+    journal.record.update({name: settings[name] for name in HOW_TO_READ})
     system_settings = SystemSettings.of(settings)
     system = deploy_system(deployer, system_settings, journal, click.echo)
     for entry in settings.get("alliances", ()):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -122,9 +123,16 @@ def features_of(program: Program) -> bytes:
     return pack_features([100 * (i + 1) % 997 for i in range(program.n_features)])
 
 
+PROGRAMS: dict[str, Callable[[], Program]] = {
+    "4 features": lambda: linear(4),
+    "30 features": lambda: linear(30),
+    "dense 30-16-3": dense,
+}
+
+
 def publish(bench: Bench) -> dict[str, Program]:
     """Publish the programs and run each once."""
-    programs = {"4 features": linear(4), "30 features": linear(30), "dense 30-16-3": dense()}
+    programs = {name: make() for name, make in PROGRAMS.items()}
     store, evaluator = bench.system.program_store, bench.system.evaluator
     for detail, program in programs.items():
         for function, args in program.publish_calls():
@@ -303,13 +311,13 @@ def train(bench: Bench, model_id: int, batches: list[Batch]) -> None:
         args = (round_id, root, CID, [batch.batch_id])
         bench.send(rounds, "submit", *args, detail="1 batch", sender=member)
     end_submission(round_id)
-    args = (round_id, ROOT, CID, linear(4).hash, CID, CID)
-    bench.send(rounds, "aggregate", *args, sender=bench.operator)
+    posted = (round_id, ROOT, CID, linear(4).hash, CID, CID)
+    bench.send(rounds, "aggregate", *posted, sender=bench.operator)
     stage.advance(WINDOW_S + 1, "the window is over")
     bench.send(rounds, "finalize", round_id, detail="2 updates", sender=bench.operator)
     for index, batch in enumerate(batches[:2]):
-        args = (round_id, index, [batch.batch_id])
-        bench.send(rounds, "mint_shares", *args, detail="1 batch", sender=bench.buyer)
+        shares = (round_id, index, [batch.batch_id])
+        bench.send(rounds, "mint_shares", *shares, detail="1 batch", sender=bench.buyer)
 
     round_id = open_round()
     end_submission(round_id)
@@ -500,8 +508,8 @@ def vote_by_all_means(bench: Bench) -> None:
         params=params,
         **fields,
     )
-    args = (ids[1], FOR, third, reason, params, r + s + bytes([v]))
-    bench.send(governor, "castVoteWithReasonAndParamsBySig", *args, sender=bench.buyer)
+    extended = (ids[1], FOR, third, reason, params, r + s + bytes([v]))
+    bench.send(governor, "castVoteWithReasonAndParamsBySig", *extended, sender=bench.buyer)
     bench.stage.advance(governor.votingPeriod() + 1, "voting ends")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from cairn.cli._processes import running
+from cairn.cli.processes import running
 from cairn.errors import CairnError
 from scripts._deployment import ROOT, DeploymentError
 from scripts._stage import open_stage

@@ -13,10 +13,13 @@ import json
 import sys
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from joblib import Parallel, delayed
 
-from cairn.training.simulation import ATTACKS, RULES, Case, Outcome, favoured_size, run
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from tools.round_simulation import ATTACKS, RULES, Case, Outcome, favoured_size, run
 
 DEFAULT_RULES = ("mean", "median", "trimmed", "krum", "stable 0.5%", "scored 0.5%")
 # (data, partition, attackers among ten members)

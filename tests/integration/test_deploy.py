@@ -14,7 +14,7 @@ from ape.api import AccountAPI
 from click.testing import CliRunner, Result
 
 from cairn.chain import Deployment
-from cairn.cli._processes import LOOPBACK, Processes, free_port, local_chain
+from cairn.cli.processes import LOOPBACK, Processes, free_port, local_chain
 from scripts._deployment import DeploymentError, Journal, commit
 from scripts._system import AllianceSettings, SystemSettings, deploy_system, launch_alliance
 from scripts.deploy import cli
@@ -163,6 +163,7 @@ def test_deploy__nothing_there__writes_down_the_whole_set(run: Run):
     assert (record["network"], record["chain_id"]) == ("iotex-dev", CHAIN_ID)
     assert record["commit"] == commit()
     assert record["deployer"] == run.deployer.address
+    assert (record["confirmations"], record["log_page_blocks"]) == (0, 2_000)
     assert run.deployer.nonce == N_STEPS
     # As Cairn's own processes read it.
     deployment = Deployment.load(run.file)

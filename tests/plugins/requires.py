@@ -49,7 +49,7 @@ NEEDS = {
     "postgresql": Need(("postgres",), "apt-get install postgresql", ("/usr/lib/postgresql/*/bin",)),
     "redis": Need(("redis-server",), "apt-get install redis-server"),
     "nginx": Need(("nginx",), "apt-get install nginx-light", ("/usr/sbin",)),
-    "go": Need(("go",), "apt-get install golang-go"),
+    "go": Need(("go",), "install Go 1.26 or newer; Debian's own is older"),
     "node": Need(("node",), "install Node 20 or newer"),
 }
 

@@ -2,15 +2,13 @@
 
 from cairn.audit._fake import FakeLedger
 from cairn.audit._findings import EXIT_CODES, Finding, State
-from cairn.audit._ports import Absent, BatchRecord, BatchState, Ledger
+from cairn.audit._ports import Absent, Ledger
 from cairn.audit._walk import Auditor
 
 __all__ = [
     "EXIT_CODES",
     "Absent",
     "Auditor",
-    "BatchRecord",
-    "BatchState",
     "FakeLedger",
     "Finding",
     "Ledger",

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import fields
 from functools import cached_property
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
-from cairn.audit._ports import Absent, BatchRecord, BatchState
+from cairn.audit._ports import Absent
 from cairn.chain import (
     Aggregate,
     Answered,
+    Batch,
     BatchAnchored,
     Device,
     Log,
@@ -78,16 +78,12 @@ class ChainLedger:
             raise self._absent(what)
         return found
 
-    def batch(self, batch_id: int) -> BatchRecord:
+    def batch(self, batch_id: int) -> Batch:
         what = f"batch {batch_id}"
-        found = self._record(what, lambda: self._system.devices.read("batch", batch_id))
-        if found["anchored_at"] == 0:
+        found = self._record(what, lambda: self._system.devices.batch(batch_id))
+        if found.anchored_at == 0:
             raise self._absent(what)
-        names = [field.name for field in fields(BatchRecord)]
-        return BatchRecord(
-            **{name: found[name] for name in names if name != "state"},
-            state=BatchState(found["state"]),
-        )
+        return found
 
     def device(self, device: str) -> Device:
         what = f"device {device}"

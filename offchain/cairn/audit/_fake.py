@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from cairn.audit._ports import Absent, BatchRecord
+from cairn.audit._ports import Absent
 from cairn.chain import (
     Aggregate,
     Answered,
+    Batch,
     BatchAnchored,
     Device,
     Model,
@@ -45,7 +46,7 @@ class FakeLedger:
     phases: dict[int, Phase] = field(default_factory=dict)
     round_updates: dict[int, list[tuple[Update, UpdateSubmitted]]] = field(default_factory=dict)
     aggregates: dict[int, Aggregate] = field(default_factory=dict)
-    batches: dict[int, BatchRecord] = field(default_factory=dict)
+    batches: dict[int, Batch] = field(default_factory=dict)
     anchored_events: dict[int, BatchAnchored] = field(default_factory=dict)
     devices: dict[str, Device] = field(default_factory=dict)
     failures: dict[str, CairnError] = field(default_factory=dict)
@@ -84,7 +85,7 @@ class FakeLedger:
     def aggregate(self, round_id: int) -> Aggregate:
         return self._get("aggregate", self.aggregates, round_id)
 
-    def batch(self, batch_id: int) -> BatchRecord:
+    def batch(self, batch_id: int) -> Batch:
         return self._get("batch", self.batches, batch_id)
 
     def anchored(self, batch_id: int) -> BatchAnchored:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import IntFlag
 from typing import Protocol
 
 from cairn.chain import (
     Aggregate,
     Answered,
+    Batch,
     BatchAnchored,
     Device,
     Model,
@@ -28,28 +27,6 @@ from cairn.errors import CairnError
 
 class Absent(CairnError):
     """The chain was read, and has no such record."""
-
-
-class BatchState(IntFlag):
-    """Whether a batch counts, as the registry says."""
-
-    OPEN = 1
-    MATURE = 2
-    VOID = 4
-
-
-@dataclass(frozen=True)
-class BatchRecord:
-    """What the registry holds of a batch. Its root is in the event; the id commits to it."""
-
-    alliance: str
-    device: str
-    owner: str
-    count: int
-    first_timestamp: int
-    last_timestamp: int
-    anchored_at: int
-    state: BatchState
 
 
 class Ledger(Protocol):
@@ -87,7 +64,7 @@ class Ledger(Protocol):
 
     def aggregate(self, round_id: int) -> Aggregate: ...
 
-    def batch(self, batch_id: int) -> BatchRecord: ...
+    def batch(self, batch_id: int) -> Batch: ...
 
     def anchored(self, batch_id: int) -> BatchAnchored: ...
 

@@ -12,8 +12,18 @@ from typing import TypeVar
 
 from cairn.audit._batch_file import split
 from cairn.audit._findings import Finding, State
-from cairn.audit._ports import Absent, BatchRecord, BatchState, Ledger
-from cairn.chain import Aggregate, Model, Phase, Status, Update, UpdateSubmitted, Version
+from cairn.audit._ports import Absent, Ledger
+from cairn.chain import (
+    Aggregate,
+    Batch,
+    BatchState,
+    Model,
+    Phase,
+    Status,
+    Update,
+    UpdateSubmitted,
+    Version,
+)
 from cairn.chain import Plan as PlanRecord
 from cairn.devices import batch_id as hash_of_batch
 from cairn.domain.cid import Cid
@@ -50,6 +60,16 @@ class _Stop(Exception):
     def __init__(self, finding: Finding) -> None:
         super().__init__(finding.detail)
         self.finding = finding
+
+
+@dataclass(frozen=True, eq=False)
+class _Start:
+    """What a round went on from: the base version's parameters, and those of the version that it
+    was trained from. None: there is no such version, or the round needs none.
+    """
+
+    base: Int32s | None = None
+    previous: Int32s | None = None
 
 
 def _quiet(_: str) -> None:
@@ -228,8 +248,8 @@ class Auditor:
             finding, is_usable = self._update(index, update, submitted, record, model)
             links.append(finding)
             usable.append(is_usable)
-        base = self._base_of(model_id, version.parent)
-        made = self._aggregate(aggregate, plan, updates, usable, base)
+        start = self._start_of(model_id, version.parent, plan)
+        made = self._aggregate(aggregate, plan, updates, usable, start)
         children = (plan_found, made, *links)
         if wrong:
             return _broken(link, subject, "; ".join(wrong), *children)
@@ -250,23 +270,36 @@ class Auditor:
             return plan, _broken(link, subject, detail)
         return plan, _held(link, subject, f"{len(data)} bytes have this hash")
 
-    def _base_of(self, model_id: int, parent: int) -> Int32s | Finding | None:
-        """The parent's parameters; None for a round from nothing; a finding if out of sight."""
+    def _start_of(self, model_id: int, parent: int, plan: Plan | None) -> _Start | Finding:
+        """What a round went on from; a finding if it is out of sight."""
         if parent == 0:
-            return None
-        link, subject = "derivation", f"parameters of version {parent}"
+            return _Start()
         try:
-            version = self._see(link, subject, lambda: self.ledger.version(model_id, parent))
-            if version.round_id == 0:
-                raise _Stop(_unseen(link, subject, "governance registered it: they are not known"))
-            posted = self._see(link, subject, lambda: self.ledger.aggregate(version.round_id))
-            data = self._fetch(link, subject, posted.cid)
-            file = self._read(link, subject, lambda: _aggregate_file(data))
-            if file.root != version.parameters_root:
-                raise _Stop(_broken(link, subject, f"its file has root {_hex(file.root)}"))
+            version, base = self._parameters(model_id, parent)
+            if base is None:
+                subject = f"parameters of version {parent}"
+                detail = "governance registered it: they are not known"
+                raise _Stop(_unseen("derivation", subject, detail))
+            if plan is None or not plan.rule.momentum_permille or version.parent == 0:
+                return _Start(base)
+            # None where governance registered it: then nothing carries on.
+            _, previous = self._parameters(model_id, version.parent)
         except _Stop as stop:
             return stop.finding
-        return file.parameters
+        return _Start(base, previous)
+
+    def _parameters(self, model_id: int, number: int) -> tuple[Version, Int32s | None]:
+        """A version and the parameters that its round posted; None if no round made it."""
+        link, subject = "derivation", f"parameters of version {number}"
+        version = self._see(link, subject, lambda: self.ledger.version(model_id, number))
+        if version.round_id == 0:
+            return version, None
+        posted = self._see(link, subject, lambda: self.ledger.aggregate(version.round_id))
+        data = self._fetch(link, subject, posted.cid)
+        file = self._read(link, subject, lambda: _aggregate_file(data))
+        if file.root != version.parameters_root:
+            raise _Stop(_broken(link, subject, f"its file has root {_hex(file.root)}"))
+        return version, file.parameters
 
     def _aggregate(
         self,
@@ -274,7 +307,7 @@ class Auditor:
         plan: Plan | None,
         updates: Sequence[tuple[Update, UpdateSubmitted]],
         usable: Sequence[bool],
-        base: Int32s | Finding | None,
+        start: _Start | Finding,
     ) -> Finding:
         link, subject = "aggregate", _hex(aggregate.root)
         try:
@@ -286,7 +319,7 @@ class Auditor:
             return _broken(link, subject, f"its file has root {_hex(file.root)}")
         detail = f"posted by {aggregate.operator}; its file has this root"
         return _held(
-            link, subject, detail, _derivation(aggregate, data, plan, updates, usable, base)
+            link, subject, detail, _derivation(aggregate, data, plan, updates, usable, start)
         )
 
     def _update(
@@ -349,7 +382,7 @@ class Auditor:
             return replace(_unseen(link, subject, "its spot check is not over"), children=children)
         return _held(link, subject, detail, *children)
 
-    def _packets(self, batch_id: int, batch: BatchRecord) -> Finding:
+    def _packets(self, batch_id: int, batch: Batch) -> Finding:
         link, subject = "packets", f"packets of batch {_short(batch_id)}"
         try:
             anchored = self._see(link, subject, lambda: self.ledger.anchored(batch_id))
@@ -378,7 +411,7 @@ class Auditor:
         detail = f"{len(packets)} packets have the anchored root {_hex(anchored.root)}"
         return _held(link, subject, detail, signatures)
 
-    def _signatures(self, batch_id: int, batch: BatchRecord, packets: Sequence[bytes]) -> Finding:
+    def _signatures(self, batch_id: int, batch: Batch, packets: Sequence[bytes]) -> Finding:
         link, subject = "signatures", f"signatures of batch {_short(batch_id)}"
         try:
             device = self._see(link, subject, lambda: self.ledger.device(batch.device))
@@ -447,12 +480,12 @@ def _derivation(
     plan: Plan | None,
     updates: Sequence[tuple[Update, UpdateSubmitted]],
     usable: Sequence[bool],
-    base: Int32s | Finding | None,
+    start: _Start | Finding,
 ) -> Finding:
     """Whether the updates, averaged again, make the aggregate, and that the program."""
     link, subject = "derivation", _hex(aggregate.program_hash)
-    if isinstance(base, Finding):
-        return replace(base, subject=subject, detail=f"{base.subject}: {base.detail}")
+    if isinstance(start, Finding):
+        return replace(start, subject=subject, detail=f"{start.subject}: {start.detail}")
     if plan is None:
         return _unseen(link, subject, "the plan cannot be read, so it cannot be followed again")
     posted = [PostedUpdate(i, update.root, update.weight) for i, (update, _) in enumerate(updates)]
@@ -463,7 +496,8 @@ def _derivation(
         data,
         aggregate_root=aggregate.root,
         program_hash=aggregate.program_hash,
-        base=base,
+        base=start.base,
+        previous=start.previous,
         unusable=out_of_sight,
     )
     if not verdict.matches:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -85,8 +86,9 @@ def load_account(
 ) -> LocalSigner:
     """Unlock an Ape account (`ape accounts generate <alias>`).
 
-    The passphrase is read from a file if one is named, else from the environment variable that
-    Ape itself reads, `APE_ACCOUNTS_<alias>_PASSPHRASE`. Raises `AccountError`.
+    The passphrase is read from a file if one is named, which others must not be able to read, else
+    from the environment variable that Ape itself reads, `APE_ACCOUNTS_<alias>_PASSPHRASE`. Raises
+    `AccountError`.
     """
     path = (folder or keystore_folder(environ)) / f"{alias}.json"
     try:
@@ -99,12 +101,7 @@ def load_account(
         raise AccountError(f"{path} is not a keystore; restore it from a backup") from error
     variables = [f"APE_ACCOUNTS_{name}_PASSPHRASE" for name in (alias, alias.upper())]
     if passphrase_file is not None:
-        try:
-            passphrase = passphrase_file.read_text().rstrip("\r\n")
-        except OSError as error:
-            raise AccountError(
-                f"the passphrase's file {passphrase_file} cannot be read: {error.strerror}"
-            ) from error
+        passphrase = _passphrase_in(passphrase_file)
     else:
         found = next((environ[one] for one in variables if one in environ), None)
         if found is None:
@@ -118,7 +115,31 @@ def load_account(
         raise AccountError(f"the passphrase of account {alias!r} is wrong") from error
 
 
-def check_development_chain(node: Node, network: Network) -> None:
+def _passphrase_in(path: Path) -> str:
+    try:
+        with path.open() as file:
+            # Of the file that is open, not of whatever the name means by then.
+            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+            passphrase = file.read().rstrip("\r\n")
+    except OSError as error:
+        raise AccountError(
+            f"the passphrase's file {path} cannot be read: {error.strerror}"
+        ) from error
+    if mode & 0o077:
+        raise AccountError(
+            f"others can read or change the passphrase's file {path} (mode {mode:03o}): "
+            f"`chmod 600 {path}`, and change the passphrase if it was read"
+        )
+    return passphrase
+
+
+class NamesItself(Protocol):
+    """A node, as far as one asks what it is."""
+
+    def client_version(self) -> str: ...
+
+
+def check_development_chain(node: NamesItself, network: Network) -> None:
     """Refuse the development mnemonic anywhere but on a development chain.
 
     IoTeX's testnet and our local chain share the id 4690, so the id decides nothing. The rule:

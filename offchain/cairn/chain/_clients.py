@@ -356,15 +356,6 @@ class ShareToken(Contract):
     def currency(self) -> str:
         return str(self.read("currency"))
 
-    def balance_of(self, account: str) -> int:
-        return int(self.read("balanceOf", account))
-
-    def total_supply(self) -> int:
-        return int(self.read("totalSupply"))
-
-    def votes_of(self, account: str) -> int:
-        return int(self.read("getVotes", account))
-
     def delegate(self, delegatee: str) -> Call:
         return self.call("delegate", delegatee)
 
@@ -407,9 +398,6 @@ class Timelock(Contract):
     """OpenZeppelin's TimelockController: an alliance's treasury and hands."""
 
     NAME = "Timelock"
-
-    def min_delay_s(self) -> int:
-        return int(self.read("getMinDelay"))
 
 
 def _actions(calls: Sequence[Call]) -> tuple[list[str], list[int], list[Any]]:

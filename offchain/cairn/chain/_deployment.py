@@ -46,6 +46,11 @@ class Deployment(BaseModel):
     network: str
     chain_id: int = Field(gt=0)
     commit: str = ""
+    # How its chain is to be read, from the network's file; settings come first.
+    confirmations: int = Field(default=0, ge=0)
+    """Blocks on top of one before it counts."""
+    log_page_blocks: int = Field(default=2_000, gt=0)
+    """Blocks asked for in one `eth_getLogs`."""
     contracts: Mapping[str, DeployedContract]
     alliances: Mapping[str, DeployedAlliance] = Field(default_factory=dict)
 

@@ -16,10 +16,9 @@ class Network(BaseModel):
     rpc_url: str
     chain_id: int = Field(gt=0)
     confirmations: int = Field(default=0, ge=0)
-    """Blocks on top of one before it counts. IoTeX is final after one block: 0 is right there."""
+    """Blocks on top of one before whoever follows the logs counts it. An audit looks at all there is."""
     log_page_blocks: int = Field(default=2_000, gt=0)
     """Blocks asked for in one `eth_getLogs`; halved whenever the node refuses a page."""
-    poll_interval_s: float = Field(default=2.0, gt=0)
     request_timeout_s: float = Field(default=10.0, gt=0)
 
     @field_validator("rpc_url")

@@ -14,7 +14,7 @@ from rich.tree import Tree
 
 from cairn.audit import EXIT_CODES, Auditor, Finding, State
 from cairn.audit.chain import ChainLedger
-from cairn.cli._connection import Connection
+from cairn.settings import ConnectionSettings
 
 MARKS = {State.HELD: "[green]✓ held[/]", State.BROKEN: "[red]✗ broken[/]"}
 MARKS[State.NOT_VISIBLE] = "[yellow]? not visible[/]"
@@ -64,7 +64,7 @@ def batch(batch_id: str, as_json: bool) -> int:
 
 def run(look: Callable[[Auditor], Finding], as_json: bool) -> int:
     """Audit on the chain and the store of the environment, print the findings, return the code."""
-    connection = Connection()
+    connection = ConnectionSettings()
     store = connection.open_store()
     progress = Console(stderr=True)
     try:

@@ -54,6 +54,11 @@ def entry_command(name: str, entry: Entry) -> click.Command:
     try:
         command = getattr(import_module(entry.module), entry.attribute)
     except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] == "cairn":
+            # Our own: no install of anything else brings it.
+            raise CairnError(
+                f"`cairn {name}` is not in this release: it has no module {error.name}"
+            ) from error
         raise CairnError(
             f"`cairn {name}` needs the module {error.name}, which is not installed: "
             "install the project's locked requirements"

@@ -10,10 +10,10 @@ from rich.console import Console
 from rich.table import Table
 
 from cairn.chain import NATIVE_COIN, Model, System, Terms
-from cairn.cli._connection import Connection
 from cairn.domain.cid import Cid
 from cairn.domain.schema import Column, Schema
 from cairn.errors import CairnError
+from cairn.settings import ConnectionSettings
 from cairn.storage import ContentStore, StorageError
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead.")
@@ -28,7 +28,7 @@ def models() -> None:
 @as_json
 def list_models(as_json: bool) -> None:
     """All models: which version is sold, and for how much."""
-    rows = model_rows(Connection().connect())
+    rows = model_rows(ConnectionSettings().connect())
     if as_json:
         click.echo(json.dumps(rows))
         return
@@ -40,7 +40,7 @@ def list_models(as_json: bool) -> None:
 @as_json
 def show_model(model_id: int, as_json: bool) -> None:
     """One model: its alliance, its terms, and what it takes and gives."""
-    connection = Connection()
+    connection = ConnectionSettings()
     store = connection.open_store()
     try:
         shown = describe_model(connection.connect(), store, model_id)
@@ -62,7 +62,7 @@ def show_model(model_id: int, as_json: bool) -> None:
 @as_json
 def versions(model_id: int, as_json: bool) -> None:
     """The versions of a model, oldest first."""
-    rows = version_rows(Connection().connect(), model_id)
+    rows = version_rows(ConnectionSettings().connect(), model_id)
     if as_json:
         click.echo(json.dumps(rows))
         return
@@ -72,7 +72,7 @@ def versions(model_id: int, as_json: bool) -> None:
 def model_rows(system: System) -> list[dict[str, Any]]:
     """One row a model of the registry."""
     rows = []
-    for model_id in range(1, int(system.models.read("n_models")) + 1):
+    for model_id in range(1, system.models.n_models() + 1):
         model, terms_id = system.models.model(model_id), system.models.current_terms(model_id)
         rows.append({"id": model_id, "name": model.name, **_sale(system, model, terms_id)})
     return rows
@@ -80,7 +80,7 @@ def model_rows(system: System) -> list[dict[str, Any]]:
 
 def describe_model(system: System, store: ContentStore, model_id: int) -> dict[str, Any]:
     """A model's record; its columns too, if its schema is at hand. Raises CairnError if unknown."""
-    if model_id > int(system.models.read("n_models")):
+    if model_id > system.models.n_models():
         raise CairnError(f"the registry has no model {model_id}: see `cairn models list`")
     model = system.models.model(model_id)
     shown: dict[str, Any] = {
@@ -108,7 +108,7 @@ def describe_model(system: System, store: ContentStore, model_id: int) -> dict[s
 
 def version_rows(system: System, model_id: int) -> list[dict[str, Any]]:
     """One row a version of a model. Raises CairnError if the model is unknown."""
-    if model_id > int(system.models.read("n_models")):
+    if model_id > system.models.n_models():
         raise CairnError(f"the registry has no model {model_id}: see `cairn models list`")
     terms_id = system.models.current_terms(model_id)
     sold = system.models.terms(terms_id).version if terms_id else 0

@@ -35,15 +35,15 @@ class Coin(click.ParamType):
 
 def _settings(account: str | None) -> Settings:
     try:
-        return Settings(account=account) if account else Settings()  # type: ignore[call-arg]
+        settings = Settings(account=account) if account else Settings()  # type: ignore[call-arg]
     except ValidationError as error:
         first = error.errors()[0]
-        where = "_".join(str(part) for part in first["loc"]).upper()
         if first["type"] == "missing":
             raise OperatorError(
                 "no account: name it with --account or CAIRN_OPERATOR_ACCOUNT"
             ) from None
-        raise OperatorError(f"CAIRN_OPERATOR_{where}: {first['msg']}") from None
+        raise OperatorError(f"{first['loc'][0]}: {first['msg']}") from None
+    return settings.on(settings.load_deployment())
 
 
 account = click.option(

@@ -5,11 +5,12 @@ from __future__ import annotations
 import click
 from pydantic import ValidationError
 
-from cairn.cli._connection import Connection
+from cairn.cli._main import installed_version
 from cairn.errors import CairnError
 from cairn.serving import ServingSettings, create_app
 from cairn.serving import serve as run_server
 from cairn.serving.chain import ChainCatalog, decode_program
+from cairn.settings import ConnectionSettings
 
 
 @click.command()
@@ -29,11 +30,14 @@ def serve(**options: object) -> None:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise CairnError(f"the setting {where} of the server: {first['msg']}") from error
-    connection = Connection()
+        which = f"the setting {where}" if where else "the settings"
+        raise CairnError(f"{which} of the server: {first['msg']}") from error
+    connection = ConnectionSettings()
     system = connection.connect()
     store = connection.open_store()
     try:
-        run_server(create_app(settings, ChainCatalog(system, store), decode_program), settings)
+        catalog = ChainCatalog(system, store)
+        app = create_app(settings, catalog, decode_program, version=installed_version())
+        run_server(app, settings)
     finally:
         store.close()

@@ -201,10 +201,10 @@ def _named(ctx: click.Context, cids: tuple[Cid, ...], pinned: bool) -> list[Name
 
 
 def _registry() -> CidSource:
-    from cairn.cli._connection import Connection
+    from cairn.settings import ConnectionSettings
     from cairn.storage.registry import RegistryCids
 
-    system = Connection().connect()
+    system = ConnectionSettings().connect()
     return RegistryCids.of(
         system,
         on_unreadable=lambda label, reason: click.echo(f"{label}: {reason}", err=True),

@@ -3,44 +3,47 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import AliasChoices, Field, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import AliasChoices, AliasGenerator, Field, field_validator
+from pydantic_settings import NoDecode, SettingsConfigDict
 
-from cairn.chain import FeePolicy, Network
-
-
-def _shared(name: str, default: Any, **bounds: Any) -> Any:
-    names = AliasChoices(f"CAIRN_OPERATOR_{name.upper()}", f"CAIRN_{name.upper()}")
-    return Field(default, validation_alias=names, **bounds)
+from cairn.chain import FeePolicy
+from cairn.settings import ConnectionSettings
 
 
-class Settings(BaseSettings):
+def _names(field: str) -> str | AliasChoices:
+    """A setting's variables: what every command connects to is `CAIRN_*`, unless the worker has its
+    own.
+    """
+    own = f"CAIRN_OPERATOR_{field.upper()}"
+    if field in ConnectionSettings.model_fields:
+        return AliasChoices(own, f"CAIRN_{field.upper()}")
+    return own
+
+
+class Settings(ConnectionSettings):
     """Read from `CAIRN_OPERATOR_*`. Only the account has no default."""
 
     model_config = SettingsConfigDict(
-        env_prefix="CAIRN_OPERATOR_", extra="forbid", frozen=True, populate_by_name=True
+        env_prefix="CAIRN_OPERATOR_",
+        alias_generator=AliasGenerator(validation_alias=_names),
+        extra="forbid",
+        frozen=True,
+        populate_by_name=True,
     )
 
     account: str = Field(
         description="An Ape account's alias; or TEST::n on a development chain of this machine."
     )
     passphrase_file: Path | None = Field(
-        None, description="Else the passphrase is read from APE_ACCOUNTS_<alias>_PASSPHRASE."
+        None,
+        description="A file that only its owner can read; else the passphrase is taken from "
+        "APE_ACCOUNTS_<alias>_PASSPHRASE.",
     )
     database: str = Field(
         "sqlite:///var/operator.db", description="SQLAlchemy's URL of this operator's own database."
     )
-    # What every command of Cairn connects to: `CAIRN_*` will do, `CAIRN_OPERATOR_*` comes first.
-    rpc_url: str = _shared("rpc_url", "http://127.0.0.1:8545")
-    deployment: Path = _shared("deployment", Path("deployments/iotex-dev.json"))
-    store: Path = _shared("store", Path("var/store"))
-    ipfs: str | None = _shared("ipfs", None)
-    confirmations: int = _shared("confirmations", 0, ge=0)
-    log_page_blocks: int = _shared("log_page_blocks", 2_000, gt=0)
-    request_timeout_s: float = _shared("request_timeout_s", 10.0, gt=0)
-
     models: Annotated[tuple[int, ...], NoDecode] = Field(
         (), description="Ids such as `1,4`. Empty: each model that the account opted into."
     )
@@ -49,18 +52,26 @@ class Settings(BaseSettings):
         False, description="Wait while another process works for the account, then take over."
     )
 
-    poll_interval_s: float = Field(1.0, gt=0)
+    poll_interval_s: float = Field(
+        1.0, gt=0, description="How long it rests between two rounds of work."
+    )
 
-    least_tip_wei: int = Field(0, ge=0)
+    least_tip_wei: int = Field(
+        0, ge=0, description="The least for each gas on top of the base fee."
+    )
     max_fee_wei: int | None = Field(
         None, gt=0, description="The most for each gas; above it a stuck transaction waits."
     )
-    replace_after_blocks: int = Field(6, gt=0)
+    replace_after_blocks: int = Field(
+        6, gt=0, description="A transaction that waits for longer is sent with a higher fee."
+    )
 
     deadline_margin_s: int = Field(
         5, ge=0, description="A request whose deadline is nearer than this is not answered."
     )
-    settle_batch: int = Field(32, ge=1, le=64)
+    settle_batch: int = Field(
+        32, ge=1, le=64, description="Most answers settled by one transaction."
+    )
     settle_delay_s: int = Field(
         60, ge=0, description="How long an answer due for settling waits for others that will be."
     )
@@ -91,14 +102,14 @@ class Settings(BaseSettings):
         description="What a check mends: nothing, what a store here pins, or all that is named.",
     )
 
-    health_host: str = "127.0.0.1"
     health_port: int | None = Field(
         None, ge=0, le=65535, description="Where /health and /metrics are served; none if unset."
     )
+    health_host: str = Field("127.0.0.1", description="The address that they are served at.")
     max_step_age_s: float = Field(
         60.0, gt=0, description="Unhealthy once the last good round of work is older than this."
     )
-    log_level: str = "INFO"
+    log_level: str = Field("INFO", description="The least that is logged.")
 
     @field_validator("models", mode="before")
     @classmethod
@@ -106,16 +117,6 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
-
-    def network(self, chain_id: int) -> Network:
-        return Network(
-            rpc_url=self.rpc_url,
-            chain_id=chain_id,
-            confirmations=self.confirmations,
-            log_page_blocks=self.log_page_blocks,
-            poll_interval_s=self.poll_interval_s,
-            request_timeout_s=self.request_timeout_s,
-        )
 
     def fee_policy(self) -> FeePolicy:
         return FeePolicy(

@@ -100,12 +100,13 @@ def create_app(
     *,
     gate: AccessGate | None = None,
     board: ModelBoard | None = None,
-    version: str = "0.1.0",
+    version: str = "unknown",
 ) -> FastAPI:
     """The application. While it runs, a background task keeps its models in step with the registry.
 
     `decode` makes what runs a program from its bytes; `gate` decides who may ask (default: what
-    the settings name); `board` holds the models (default: one that follows `catalog`).
+    the settings name); `board` holds the models (default: one that follows `catalog`); `version`
+    is what the server says of itself.
     """
     models = board or ModelBoard(catalog, settings, decode)
     who_may_ask = gate or gate_of(settings)
@@ -202,8 +203,10 @@ def create_app(
         who_may_ask.check(found.offer, request.headers)
         body = await read_body(request, settings.max_body_bytes, settings.body_timeout_s)
         work = partial(_answer, found, body, _provenance(found, models.chain_id), settings.max_rows)
-        # A large body would hold up everybody else on the event loop.
-        is_small = len(body) <= settings.inline_bytes
+        # Many rows, or a large program, would hold up everybody else on the event loop.
+        is_small = (
+            len(body) <= settings.inline_bytes and found.predictor.n_words <= settings.inline_words
+        )
         answer, fields["rows"] = work() if is_small else await run_in_threadpool(work)
         return Response(answer, media_type="application/json")
 

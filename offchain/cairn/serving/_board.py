@@ -1,7 +1,8 @@
 """The models in memory, kept in step with the registry by a background task.
 
 Request handlers only read what lies here; every call of the chain or the store is made by `run`,
-in threads of its own, under time-outs.
+in threads of its own, under time-outs. Versions are loaded beside it, each in a task of its own:
+one that takes long, or never comes, keeps no other model's terms from being read.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from cairn.errors import CairnError
@@ -21,6 +23,11 @@ from cairn.serving._loading import Decoder, LoadedModel, load
 from cairn.serving._settings import ServingSettings
 
 _T = TypeVar("_T")
+
+REGISTRY_THREADS = 4
+LOADING_THREADS = 8
+"""So many loads may hang before others wait for them; the registry is read in any case."""
+
 _log = logging.getLogger("cairn.serving.board")
 
 
@@ -33,6 +40,14 @@ class _Slot:
     seen_at: float | None = None  # when the registry last answered
     superseded_at: float | None = None  # when the terms left what is loaded
     problem: str | None = None  # why `wanted` is not loaded
+
+    def is_current(self) -> bool:
+        """Whether what is loaded is the program that is wanted."""
+        return (
+            self.loaded is not None
+            and self.wanted is not None
+            and _same_program(self.loaded.offer, self.wanted)
+        )
 
 
 class ModelBoard:
@@ -51,7 +66,9 @@ class ModelBoard:
         self._decode = decode
         self._clock = clock
         self._slots: dict[int, _Slot] = {}
-        self._threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="catalog")
+        self._questions = ThreadPoolExecutor(REGISTRY_THREADS, thread_name_prefix="registry")
+        self._loaders = ThreadPoolExecutor(LOADING_THREADS, thread_name_prefix="load")
+        self._loads: dict[int, asyncio.Task[None]] = {}
         self._stuck: dict[str, Future[object]] = {}
         self._read = asyncio.Event()
         self._problem: str | None = "the registry was not read yet; ask again in a moment"
@@ -152,15 +169,24 @@ class ModelBoard:
             await asyncio.sleep(self._settings.poll_s)
 
     async def wait_until_read(self, timeout_s: float) -> bool:
-        """Wait until the registry was asked once, however it went; False if it takes longer."""
+        """Wait until the registry was asked once, and what it named then was loaded, however that
+        went; False if it takes longer.
+        """
         try:
-            await asyncio.wait_for(self._read.wait(), timeout_s)
+            async with asyncio.timeout(timeout_s):
+                await self._read.wait()
+                await self.wait_for_loads()
         except TimeoutError:
             return False
         return True
 
+    async def wait_for_loads(self) -> None:
+        """Wait until no version is being loaded."""
+        while self._loads:
+            await asyncio.wait(set(self._loads.values()))
+
     async def refresh(self) -> None:
-        """Ask the registry once for every model, and load what its terms name.
+        """Ask the registry once for every model, and begin to load what its terms name.
 
         A registry or a store that fails is no error here: what is served says so.
         """
@@ -171,7 +197,7 @@ class ModelBoard:
 
     async def _refresh(self) -> None:
         try:
-            chain_id, ids = await self._ask("models", self._which)
+            chain_id, ids = await self._ask_registry("models", self._which)
         except CairnError as error:
             self._say(f"the registry could not be read: {error}")
             return
@@ -180,12 +206,17 @@ class ModelBoard:
             self._slots.setdefault(model_id, _Slot())
         for gone in set(self._slots) - set(ids):
             del self._slots[gone]
+            if gone in self._loads:
+                self._loads[gone].cancel()
         await asyncio.gather(*(self._follow(model_id) for model_id in ids))
         self._problem = None
 
     def close(self) -> None:
         """Let go of the threads; a call that is under way ends by its own time-out."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        for load_task in self._loads.values():
+            load_task.cancel()
+        for pool in (self._questions, self._loaders):
+            pool.shutdown(wait=False, cancel_futures=True)
 
     def _which(self) -> tuple[int, list[int]]:
         ids = self._settings.model_ids()
@@ -197,12 +228,15 @@ class ModelBoard:
                     "left out: name those to serve by CAIRN_SERVE_MODELS",
                     extra={"fields": {"models": len(ids), "max": self._settings.max_models}},
                 )
-        return self._catalog.chain_id, list(ids[: self._settings.max_models])
+            ids = ids[: self._settings.max_models]
+        return self._catalog.chain_id, list(ids)
 
     async def _follow(self, model_id: int) -> None:
         slot = self._slots[model_id]
         try:
-            offer = await self._ask(f"offer {model_id}", lambda: self._catalog.offer(model_id))
+            offer = await self._ask_registry(
+                f"offer {model_id}", lambda: self._catalog.offer(model_id)
+            )
         except CairnError as error:
             slot.problem = f"its terms could not be read: {error}"
             _log.warning(slot.problem, extra={"fields": {"model_id": model_id}})
@@ -211,39 +245,58 @@ class ModelBoard:
         if offer is None:
             slot.loaded = slot.superseded_at = slot.problem = None
             return
-        if slot.loaded is not None and _same_program(slot.loaded.offer, offer):
+        if slot.loaded is not None and slot.is_current():
             # New terms for the same program: nothing to fetch.
             slot.loaded = slot.loaded.under(offer)
             slot.superseded_at = slot.problem = None
             return
         if slot.loaded is not None and slot.superseded_at is None:
             slot.superseded_at = self._clock()
+        if model_id not in self._loads:
+            task = asyncio.create_task(self._load(model_id, slot))
+            self._loads[model_id] = task
+            task.add_done_callback(lambda _: self._loads.pop(model_id))
+
+    async def _load(self, model_id: int, slot: _Slot) -> None:
+        """Load what a slot wants, and again if it wants another by then."""
         try:
-            loaded = await self._ask(
-                f"load {model_id}",
-                lambda: load(self._catalog, offer, self._decode),
-                self._settings.load_timeout_s,
-            )
+            while slot.wanted is not None and not slot.is_current():
+                offer = slot.wanted
+                loaded = await self._ask(
+                    f"load {model_id}",
+                    partial(load, self._catalog, offer, self._decode),
+                    self._loaders,
+                    self._settings.load_timeout_s,
+                )
+                if slot.wanted is not None and _same_program(slot.wanted, offer):
+                    slot.loaded = loaded.under(slot.wanted)
+                    slot.superseded_at = slot.problem = None
+                    _log.info("a version is served", extra={"fields": _fields(slot.wanted)})
         except CairnError as error:
             slot.problem = str(error)
             _log.warning(
                 "a version was not loaded",
                 extra={"fields": {**_fields(offer), "reason": slot.problem}},
             )
-            return
-        slot.loaded, slot.superseded_at, slot.problem = loaded, None, None
-        _log.info("a version is served", extra={"fields": _fields(offer)})
+        except Exception as error:  # noqa: BLE001
+            # The task's edge: a defect must not end it silently.
+            slot.problem = f"loading it failed: {type(error).__name__}: {error}"
+            _log.exception("a version was not loaded", extra={"fields": _fields(offer)})
 
-    async def _ask(self, what: str, call: Callable[[], _T], timeout_s: float | None = None) -> _T:
+    async def _ask_registry(self, what: str, call: Callable[[], _T]) -> _T:
+        return await self._ask(what, call, self._questions, self._settings.registry_timeout_s)
+
+    async def _ask(
+        self, what: str, call: Callable[[], _T], pool: ThreadPoolExecutor, timeout_s: float
+    ) -> _T:
         """Run a blocking call in a thread; raise CairnError when it takes too long.
 
         A thread cannot be stopped: while one hangs in a question, the question is not put again.
         """
-        timeout_s = timeout_s or self._settings.registry_timeout_s
         stuck = self._stuck.get(what)
         if stuck is not None and not stuck.done():
             raise CairnError(f"the last try ({what}) has not come back yet")
-        future = self._threads.submit(call)
+        future = pool.submit(call)
         self._stuck[what] = future  # type: ignore[assignment]
         try:
             return await asyncio.wait_for(asyncio.wrap_future(future), timeout_s)

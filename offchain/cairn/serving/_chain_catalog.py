@@ -28,7 +28,7 @@ class ChainCatalog:
         return self._system.network.chain_id
 
     def model_ids(self) -> Sequence[int]:
-        return range(1, int(self._system.models.read("n_models")) + 1)
+        return range(1, self._system.models.n_models() + 1)
 
     def offer(self, model_id: int) -> Offer | None:
         """One call of the chain, unless the terms have changed."""

@@ -29,7 +29,10 @@ class LoadedModel:
 
 
 def load(catalog: ModelCatalog, offer: Offer, decode: Decoder) -> LoadedModel:
-    """Fetch what an offer names, and check it; raises CairnError, ProgramRejected for a forgery."""
+    """Fetch what an offer names, check it, and make it ready to answer.
+
+    Raises CairnError, ProgramRejected for a forgery.
+    """
     what = f"version {offer.version} of model {offer.name}"
     program = catalog.fetch_program(offer)
     text = catalog.fetch_schema(offer)
@@ -54,4 +57,5 @@ def load(catalog: ModelCatalog, offer: Offer, decode: Decoder) -> LoadedModel:
                 f"{what}: the program has {takes} {name}, the schema {has}; the alliance has to "
                 "register a version that fits its schema"
             )
+    predictor.warm_up()
     return LoadedModel(offer, schema, predictor)

@@ -21,6 +21,15 @@ class Predictor(Protocol):
     @property
     def n_outputs(self) -> int: ...
 
+    @property
+    def n_words(self) -> int:
+        """How large the program is, in words of 32 bytes: what one row costs goes with it."""
+        ...
+
+    def warm_up(self) -> None:
+        """Do now whatever would make the first prediction slower than the next."""
+        ...
+
     def predict(self, rows: Sequence[Row]) -> list[Row | None]:
         """The outputs of each row; None for the outcome `invalid`."""
         ...
@@ -37,11 +46,17 @@ class FakePredictor:
         n_features: int,
         bias: int = 0,
         before: Callable[[], None] = lambda: None,
+        n_words: int = 1,
     ) -> None:
         self.program_hash = program_hash
         self.n_features = n_features
+        self.n_words = n_words
+        self.is_warm = False
         self._bias = bias
         self._before = before  # called first, so that a test can hold a request up
+
+    def warm_up(self) -> None:
+        self.is_warm = True
 
     def predict(self, rows: Sequence[Row]) -> list[Row | None]:
         self._before()

@@ -20,6 +20,13 @@ class ProgramPredictor:
         self.program_hash = program.hash
         self.n_features = program.n_features
         self.n_outputs = program.n_outputs
+        self.n_words = len(program.header) + len(program.chunk_words)
+
+    def warm_up(self) -> None:
+        """Decode for both interpreters: the words are parsed, and numpy's arrays made, only once."""
+        row = (0,) * self.n_features
+        self.predict([row])
+        self.predict([row] * (FEW_ROWS + 1))
 
     def predict(self, rows: Sequence[Row]) -> list[Row | None]:
         if len(rows) <= FEW_ROWS:

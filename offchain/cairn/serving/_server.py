@@ -24,6 +24,8 @@ def serve(app: FastAPI, settings: ServingSettings) -> None:
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=settings.drain_s,
+        # uvicorn refuses the connection that makes it so many.
+        limit_concurrency=settings.max_connections + 1,
         h11_max_incomplete_event_size=64 * 1024,
     )
     # uvicorn raises the signal that ended it once more when it is done: an orderly end, for us.

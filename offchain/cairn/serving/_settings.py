@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -22,13 +22,25 @@ class ServingSettings(BaseSettings):
     )
     host: str = "127.0.0.1"
     port: int = Field(default=8690, ge=0, le=65535)
-    max_models: int = Field(default=64, ge=1, description="Most models held in memory with `all`.")
+    max_models: int = Field(
+        default=64,
+        ge=1,
+        description="Most models held in memory; of `all`, the newest are left out.",
+    )
+    max_connections: int = Field(
+        default=256, ge=1, description="Connections beyond so many are answered by 503 at once."
+    )
     max_body_bytes: int = Field(
         default=1 << 20, ge=1, description="Most bytes of one request body."
     )
     max_rows: int = Field(default=1024, ge=1, description="Most rows of one request.")
     inline_bytes: int = Field(
         default=16 << 10, ge=0, description="Larger bodies are worked on in a thread."
+    )
+    inline_words: int = Field(
+        default=256,
+        ge=0,
+        description="So are requests of programs larger than so many words of 32 bytes.",
     )
     body_timeout_s: float = Field(
         default=10.0, gt=0, description="How long a body may take to arrive."
@@ -70,6 +82,16 @@ class ServingSettings(BaseSettings):
         ):
             raise ValueError("name models by registry id, such as `1,4`, or say `all`")
         return value.strip()
+
+    @model_validator(mode="after")
+    def _models_fit(self) -> Self:
+        named = self.model_ids()
+        if named is not None and len(named) > self.max_models:
+            raise ValueError(
+                f"models names {len(named)} models and max_models allows {self.max_models}: name "
+                "fewer, or raise CAIRN_SERVE_MAX_MODELS"
+            )
+        return self
 
     def model_ids(self) -> tuple[int, ...] | None:
         """The ids to serve; None for every model of the registry."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cairn.errors import CairnError
 from cairn.training.aggregation import Aggregate, IncludedUpdate, aggregate_coordinate
 from cairn.training.derive import derive_program
 from cairn.training.errors import AggregateError, UpdateError
@@ -89,6 +90,9 @@ def verify_round(
     base: the base version's parameters, None for a first round. previous: those of the version that
     the base was trained from, for plans with momentum. unusable: indexes that
     `usable_updates` left out on this machine; every other posted update has to be in the file.
+
+    Whatever was posted, there is a verdict: a plan that fits no such base, or of which no program
+    follows, is a mismatch.
     """
     try:
         aggregate = Aggregate.from_bytes(file, n_parameters=plan.n_parameters)
@@ -101,6 +105,11 @@ def verify_round(
             f"0x{plan.hash.hex()}",
         )
     start = np.zeros(plan.n_parameters, dtype=np.int32) if base is None else base
+    if start.shape != aggregate.base.shape:
+        return Verdict(
+            False,
+            f"base version: it has {start.size} parameters, the round's plan {plan.n_parameters}",
+        )
     different = np.flatnonzero(aggregate.base != start)
     if different.size:
         place = int(different[0])
@@ -114,7 +123,10 @@ def verify_round(
     fault = _compare_updates(posted, aggregate, unusable)
     if fault:
         return Verdict(False, fault)
-    expected = Aggregate.make(plan, aggregate.updates, start, previous)
+    try:
+        expected = Aggregate.make(plan, aggregate.updates, start, previous)
+    except AggregateError as error:
+        return Verdict(False, f"aggregate: {error}")
     different = np.flatnonzero(aggregate.parameters != expected.parameters)
     if different.size:
         place = int(different[0])
@@ -138,7 +150,10 @@ def verify_round(
         return Verdict(
             False, f"aggregate root: posted 0x{aggregate_root.hex()}, recomputed 0x{found.hex()}"
         )
-    derived = derive_program(plan, expected.parameters).hash
+    try:
+        derived = derive_program(plan, expected.parameters).hash
+    except CairnError as error:
+        return Verdict(False, f"program: none follows from these parameters: {error}")
     if derived != program_hash:
         return Verdict(
             False, f"program hash: posted 0x{program_hash.hex()}, recomputed 0x{derived.hex()}"

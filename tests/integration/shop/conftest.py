@@ -12,7 +12,7 @@ from ape import networks, project
 from click.testing import CliRunner, Result
 from rich.console import Console
 
-from cairn.cli._processes import stop_kept
+from cairn.cli.processes import stop_kept
 from cairn.domain.programs import Program
 from scripts import _story
 from scripts._stage import Stage, open_stage

@@ -71,7 +71,7 @@ def test_predict__question_of_the_story__prints_the_interpreters_integers(shop: 
     expected = shop.program().run(AIR_QUALITY.encode(QUESTION))
     assert expected is not None
     assert answer_in(result) == list(expected)
-    assert f"price: {PRICE_WEI} wei" in result.output
+    assert f"price: 0.5 coin ({PRICE_WEI} wei)" in result.output
     paid = before - shop.cast.buyer.balance
     assert PRICE_WEI < paid < PRICE_WEI + 10**16  # and gas
 

@@ -14,7 +14,7 @@ import pytest
 from eth_utils.address import to_checksum_address
 
 from cairn import chain
-from cairn.audit import Auditor, BatchRecord, BatchState, FakeLedger, Finding
+from cairn.audit import Auditor, FakeLedger, Finding
 from cairn.devices import AIR_QUALITY, Batch, build_batch, simulate_fleet, training_table
 from cairn.domain.cid import Cid
 from cairn.domain.keccak import keccak256
@@ -24,6 +24,7 @@ from cairn.training import (
     Aggregate,
     IncludedUpdate,
     Plan,
+    RulePlan,
     Table,
     Update,
     data_root,
@@ -90,9 +91,12 @@ class World:
         return self.ledger.round_updates[round_id][member][1].batch_ids[0]
 
 
-def build_world() -> World:
+def build_world(n_rounds: int = 2, rule: RulePlan | None = None) -> World:
+    """Play the rounds, and sell what the last of them made."""
     store, ledger = MemoryStore(), FakeLedger()
-    world = World(ledger, store, _plan(), {}, {}, {})
+    world = World(
+        ledger, store, Plan.from_schema(AIR_QUALITY, ranges=RANGES, rule=rule), {}, {}, {}
+    )
     ledger.models[MODEL] = chain.Model(
         alliance=ALLIANCE,
         share_token="0x" + "e1" * 20,
@@ -102,7 +106,7 @@ def build_world() -> World:
         schema_cid=world.add(AIR_QUALITY.to_json()),
     )
     fleet = simulate_fleet(7, len(MEMBERS), PERIOD_S)
-    for round_id in (1, 2):
+    for round_id in range(1, n_rounds + 1):
         ids = []
         for member, device in zip(MEMBERS, fleet, strict=True):
             start = START + round_id * (N_PACKETS + 1) * PERIOD_S * 2
@@ -116,15 +120,11 @@ def build_world() -> World:
     return world
 
 
-def _plan() -> Plan:
-    return Plan.from_schema(AIR_QUALITY, ranges=RANGES)
-
-
 def _anchor(world: World, member: str, batch: Batch) -> int:
     device = checksummed(batch.device)
     batch_id = batch.batch_id
     world.batches[batch_id] = batch
-    world.ledger.batches[batch_id] = BatchRecord(
+    world.ledger.batches[batch_id] = chain.Batch(
         alliance=ALLIANCE,
         device=device,
         owner=member,
@@ -132,7 +132,8 @@ def _anchor(world: World, member: str, batch: Batch) -> int:
         first_timestamp=batch.first,
         last_timestamp=batch.last,
         anchored_at=batch.last + 60,
-        state=BatchState.MATURE,
+        draw_block=0,
+        state=chain.BatchState.MATURE,
     )
     world.ledger.anchored_events[batch_id] = chain.BatchAnchored(
         batch_id,
@@ -149,7 +150,7 @@ def _anchor(world: World, member: str, batch: Batch) -> int:
 
 def _play_round(world: World, round_id: int, batch_ids: list[int]) -> None:
     ledger, plan = world.ledger, world.plan
-    base = None if round_id == 1 else _parameters(world, round_id - 1)
+    base, previous = _parameters(world, round_id - 1), _parameters(world, round_id - 2)
     updates, records = [], []
     for member, batch_id in zip(MEMBERS, batch_ids, strict=True):
         table = training_table([world.batches[batch_id]], AIR_QUALITY)
@@ -167,7 +168,7 @@ def _play_round(world: World, round_id: int, batch_ids: list[int]) -> None:
         records.append((record, event))
     world.updates[round_id] = updates
     aggregate = Aggregate.make(
-        plan, [IncludedUpdate(i, u.root, u) for i, u in enumerate(updates)], base
+        plan, [IncludedUpdate(i, u.root, u) for i, u in enumerate(updates)], base, previous
     )
     program = derive_program(plan, aggregate.parameters)
     world.programs[round_id] = program
@@ -208,15 +209,18 @@ def _play_round(world: World, round_id: int, batch_ids: list[int]) -> None:
 
 
 def _parameters(world: World, round_id: int) -> Any:
+    if round_id < 1:
+        return None
     data = world.store.fetch(Cid.from_bytes(world.ledger.aggregates[round_id].cid))
     return Aggregate.from_bytes(data, n_parameters=world.plan.n_parameters).parameters
 
 
 def _sell(world: World) -> None:
-    ledger, program = world.ledger, world.programs[2]
+    ledger, version = world.ledger, max(world.programs)
+    program = world.programs[version]
     outputs = program.run_packed(FEATURES)
     ledger.terms_records[3] = chain.Terms(
-        MODEL, 2, program.hash, program.n_features, 10**17, 3000, 5000, 3600, 10**18
+        MODEL, version, program.hash, program.n_features, 10**17, 3000, 5000, 3600, 10**18
     )
     ledger.requests[REQUEST] = chain.Request(
         requester=BUYER,
@@ -240,11 +244,23 @@ def honest_world() -> World:
     return build_world()
 
 
+@pytest.fixture(scope="session")
+def honest_world_with_momentum() -> World:
+    rule = RulePlan(weight_cap=10_000, momentum_permille=700)
+    return build_world(n_rounds=3, rule=rule)
+
+
+def copy_of(world: World) -> World:
+    return replace(world, ledger=copy.deepcopy(world.ledger), store=copy.deepcopy(world.store))
+
+
 @pytest.fixture
 def world(honest_world: World) -> World:
     """A copy of the honest world, to break."""
-    return replace(
-        honest_world,
-        ledger=copy.deepcopy(honest_world.ledger),
-        store=copy.deepcopy(honest_world.store),
-    )
+    return copy_of(honest_world)
+
+
+@pytest.fixture
+def momentum_world(honest_world_with_momentum: World) -> World:
+    """The same with three rounds, each carrying on part of the step before it."""
+    return copy_of(honest_world_with_momentum)

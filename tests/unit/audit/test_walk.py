@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from cairn import chain
-from cairn.audit import EXIT_CODES, Absent, BatchState, Finding, State
-from cairn.chain import NodeUnreachable
+from cairn.audit import EXIT_CODES, Absent, Finding, State
+from cairn.chain import BatchState, NodeUnreachable
 from cairn.devices import batch_id, simulate_fleet
 from cairn.domain.cid import Cid
 from cairn.domain.keccak import keccak256
@@ -576,3 +576,71 @@ def test_update__integers_of_another_plan__are_no_part_of_the_mean(world: World)
     change_update(world, cid=world.add(short))
     links = unheld(world.audit())
     assert set(links) == {("update", BROKEN)}
+
+
+# --- momentum ----------------------------------------------------------------------------------
+
+
+def derivations(found: Finding) -> list[tuple[State, str]]:
+    """Of each round, from the last to the first."""
+    return [(f.state, f.detail) for f in found.walk() if f.link == "derivation"]
+
+
+def test_request__honest_with_momentum__holds_every_link(momentum_world: World) -> None:
+    found = momentum_world.audit()
+    assert unheld(found) == {}
+    assert len(derivations(found)) == 3
+
+
+def test_derivation__momentum_and_the_version_before_out_of_sight__is_not_visible(
+    momentum_world: World,
+) -> None:
+    momentum_world.remove(momentum_world.ledger.aggregates[1].cid)
+    third, second, *_ = derivations(momentum_world.audit())
+    assert [third[0], second[0]] == [NOT_VISIBLE, NOT_VISIBLE]
+    assert third[1].startswith("parameters of version 1: ")
+
+
+def test_derivation__momentum_left_out__is_broken(momentum_world: World) -> None:
+    """The operator averaged the third round as if the second had made no step."""
+    world, plan = momentum_world, momentum_world.plan
+    honest = Aggregate.from_bytes(
+        world.store.fetch(Cid.from_bytes(world.ledger.aggregates[3].cid)),
+        n_parameters=plan.n_parameters,
+    )
+    forged = Aggregate.make(plan, honest.updates, honest.base)
+    assert forged.root != honest.root
+    change(world, "aggregates", 3, root=forged.root, cid=world.add(forged.to_bytes()))
+    (state, detail), *_ = derivations(world.auditor.version(MODEL, 3))
+    assert state is BROKEN
+    assert "parameter 0" in detail
+
+
+def test_derivation__momentum_after_a_version_of_governance__carries_nothing_on(
+    momentum_world: World,
+) -> None:
+    """As the operator does it: no parameters are on record, so the base counts in their place."""
+    world, plan = momentum_world, momentum_world.plan
+    honest = Aggregate.from_bytes(
+        world.store.fetch(Cid.from_bytes(world.ledger.aggregates[3].cid)),
+        n_parameters=plan.n_parameters,
+    )
+    made = Aggregate.make(plan, honest.updates, honest.base)
+    program = derive_program(plan, made.parameters)
+    change(world, "versions", (MODEL, 1), round_id=0)
+    posted = {"cid": world.add(made.to_bytes()), "program_hash": program.hash}
+    change(world, "aggregates", 3, root=made.root, **posted)
+    (state, detail), *_ = derivations(world.auditor.version(MODEL, 3))
+    assert state is HELD, detail
+
+
+def test_derivation__base_of_other_features__is_broken(world: World) -> None:
+    """The parent's file has its posted root, but more parameters than this round's plan."""
+    wide = vector([1, 2, 3, 4, 5, 6, 7])
+    honest = _aggregate_file(world)
+    one = replace(honest.updates[0], update=Update(wide, 1), root=Update(wide, 1).root)
+    file = Aggregate(honest.plan_hash, vector([0] * 7), wide, (one,))
+    change(world, "versions", (MODEL, 1), parameters_root=file.root)
+    change(world, "aggregates", 1, root=file.root, cid=world.add(file.to_bytes()))
+    (state, detail), *_ = derivations(world.auditor.version(MODEL, 2))
+    assert (state, detail[:22]) == (BROKEN, "base version: it has 7")

@@ -104,6 +104,7 @@ def test_load_account__passphrase_from_environment_or_file__unlocks(keystore, tm
     signer = load_account("worker", folder=keystore, environ=environ)
     assert signer.address == address and repr(signer) == f"LocalSigner({address})"
     (tmp_path / "pass").write_text("secret\n")
+    (tmp_path / "pass").chmod(0o600)
     signer = load_account("worker", folder=keystore, passphrase_file=tmp_path / "pass", environ={})
     assert signer.address == address
 
@@ -117,6 +118,17 @@ def test_load_account__cannot__says_what_to_do(keystore, tmp_path):
         load_account("worker", folder=keystore, environ={"APE_ACCOUNTS_worker_PASSPHRASE": "no"})
     with pytest.raises(AccountError, match="cannot be read"):
         load_account("worker", folder=keystore, passphrase_file=tmp_path / "none", environ={})
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o620])
+def test_load_account__passphrase_file_of_others_too__is_refused(keystore, tmp_path, mode):
+    path = tmp_path / "pass"
+    path.write_text("secret\n")
+    path.chmod(mode)
+    with pytest.raises(AccountError, match=f"mode {mode:03o}.*chmod 600"):
+        load_account("worker", folder=keystore, passphrase_file=path, environ={})
+    path.chmod(0o400)
+    assert load_account("worker", folder=keystore, passphrase_file=path, environ={}).address
 
 
 LOCAL = Network(rpc_url="http://127.0.0.1:8545", chain_id=4690)

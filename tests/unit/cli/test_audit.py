@@ -95,7 +95,7 @@ def command(
     """Runs `cairn audit …` over a stand-in for the walk."""
     monkeypatch.setattr(_audit, "Auditor", Walker)
     monkeypatch.setattr(_audit, "ChainLedger", lambda system: None)
-    monkeypatch.setattr(_audit, "Connection", NoConnection)
+    monkeypatch.setattr(_audit, "ConnectionSettings", NoConnection)
 
     def go(*arguments: str) -> tuple[int, str, str]:
         code = run(["audit", *arguments])

@@ -108,6 +108,14 @@ def test_lazy__module_not_installed__says_which() -> None:
         group.get_command(click.Context(group), "go")
 
 
+def test_lazy__module_of_ours_missing__is_not_blamed_on_the_install() -> None:
+    group = LazyGroup("group", entries={"go": Entry("cairn.cli._no_such", "go", "Go.")})
+    with pytest.raises(
+        CairnError, match=r"not in this release: it has no module cairn\.cli\._no_such"
+    ):
+        group.get_command(click.Context(group), "go")
+
+
 def test_lazy__not_a_command__is_a_defect() -> None:
     group = LazyGroup("group", entries={"go": Entry("cairn.errors", "CairnError", "Go.")})
     with pytest.raises(TypeError, match="not a click command"):

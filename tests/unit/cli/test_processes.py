@@ -16,13 +16,13 @@ import psutil
 import pytest
 from click.testing import CliRunner
 
-from cairn.cli import _processes
-from cairn.cli._processes import (
+from cairn.cli import processes as processes_module
+from cairn.cli._processes import down
+from cairn.cli.processes import (
     LOOPBACK,
     ProcessError,
     Processes,
     Program,
-    down,
     free_port,
     is_free,
     local_chain,
@@ -46,11 +46,21 @@ import http.server
 http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), http.server.BaseHTTPRequestHandler).serve_forever()
 """
 
+# A program with a child that is deaf, has no token, and stays in the group.
+STRIPPED = """
+import signal, subprocess, sys
+deaf = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('x', flush=True); signal.pause()"
+child = subprocess.Popen([sys.executable, "-c", deaf], env={}, stdout=subprocess.PIPE)
+child.stdout.readline()
+print(child.pid, flush=True)
+signal.pause()
+"""
+
 # A run that starts a server and waits: what a demo looks like from outside.
 RUN = """
 import signal, sys
 from pathlib import Path
-from cairn.cli._processes import Processes, Program, free_port
+from cairn.cli.processes import Processes, Program, free_port
 with Processes(Path(sys.argv[1])) as processes:
     port = free_port()
     command = [sys.executable, "-m", "http.server", "--bind", "127.0.0.1", str(port)]
@@ -159,6 +169,28 @@ def test_stop__parent_killed__its_child_is_ended(tmp_path):
     assert is_gone(child)
 
 
+def test_stop__leader_reaped_and_its_number_reused__leaves_the_others_alone(tmp_path):
+    """The leader ended and was waited for; its pid now names the group of somebody else."""
+    command = [sys.executable, "-c", "import signal; signal.pause()"]
+    with subprocess.Popen(command, start_new_session=True) as other:
+        with Processes(tmp_path) as processes:
+            pid = processes.start(Program("chain", command))
+            _, process = processes._started["chain"]
+            os.kill(pid, signal.SIGKILL)
+            process.wait()
+            process.pid = other.pid
+        assert other.poll() is None
+        other.kill()
+
+
+def test_stop__leader_gone_first__those_of_its_group_without_the_token_are_ended(tmp_path):
+    with Processes(tmp_path, grace_s=0.2) as processes:
+        pid = processes.start(Program("parent", [sys.executable, "-c", STRIPPED]))
+        child = int(first_line(tmp_path / "log" / "parent.log"))
+    assert is_gone(pid)
+    assert is_gone(child)
+
+
 def test_stop__deaf_to_the_request__is_killed(tmp_path):
     port = free_port()
     with Processes(tmp_path, grace_s=0.1) as processes:
@@ -196,7 +228,7 @@ def test_signal__while_starting__is_held_back_until_on_the_list(tmp_path, monkey
             started.append(self.pid)
             os.kill(os.getpid(), signal.SIGTERM)
 
-    monkeypatch.setattr(_processes.subprocess, "Popen", Popen)
+    monkeypatch.setattr(processes_module.subprocess, "Popen", Popen)
     with pytest.raises(SystemExit), Processes(tmp_path) as processes:
         processes.start(Program("parent", [sys.executable, "-c", PARENT]))
     assert is_gone(started[0])

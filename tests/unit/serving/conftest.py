@@ -92,6 +92,12 @@ class Server:
         return await self.client.post(path, json=body)
 
 
+async def follow(board: ModelBoard) -> None:
+    """Have a board read its registry, and wait until it has loaded what it found."""
+    await board.refresh()
+    await board.wait_for_loads()
+
+
 def rows(*values: float | None, n: int = 1) -> dict[str, object]:
     """A request body with one FP64 tensor for each feature, `n` rows of the same values."""
     return {
@@ -150,7 +156,7 @@ async def make_server() -> AsyncIterator[MakeServer]:
 async def own_server(make_server: MakeServer) -> Server:
     """A server that has read its registry, for tests that turn its knobs."""
     made = make_server()
-    await made.board.refresh()
+    await follow(made.board)
     return made
 
 
@@ -158,6 +164,6 @@ async def own_server(make_server: MakeServer) -> Server:
 def server() -> Iterator[Server]:
     """A server that has read its registry, shared by the tests that only ask it."""
     made = open_server()
-    asyncio.run(made.board.refresh())
+    asyncio.run(follow(made.board))
     yield made
     made.board.close()

@@ -38,8 +38,7 @@ class Registry:
     asked: Counter[str] = field(default_factory=Counter)
     failure: CairnError | None = None
 
-    def read(self, function: str) -> int:
-        assert function == "n_models"
+    def n_models(self) -> int:
         return 2
 
     def current_terms(self, model_id: int) -> int:
@@ -142,6 +141,15 @@ def test_predictor__few_rows_or_many__gives_the_same_integers(n_rows: int) -> No
     assert predictor.predict(rows) == expected
     outputs = predictor.predict(rows)
     assert all(type(value) is int for row in outputs if row for value in row)
+
+
+def test_predictor__warm__has_the_programs_size_and_answers_alike() -> None:
+    program = make_program()
+    predictor = ProgramPredictor(program)
+    before = predictor.predict([(1, 2, 3)])
+    predictor.warm_up()
+    assert predictor.predict([(1, 2, 3)]) == before
+    assert 32 * predictor.n_words == len(program.header_bytes)  # a linear program has no chunks
 
 
 def test_decode_program__no_program__raises() -> None:

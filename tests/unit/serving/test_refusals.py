@@ -9,7 +9,7 @@ import pytest
 
 from cairn.serving import ServingSettings
 
-from .conftest import MakeServer, Server, raw, rows
+from .conftest import MakeServer, Server, follow, raw, rows
 
 pytestmark = pytest.mark.anyio
 
@@ -35,7 +35,7 @@ def one(change: dict[str, object]) -> dict[str, object]:
 async def test_infer__access_not_set__is_refused_with_the_reason(make_server: MakeServer) -> None:
     assert ServingSettings().access == "closed"
     server = make_server(access="closed")
-    await server.board.refresh()
+    await follow(server.board)
     refused(await server.infer(raw(1, 2, 3)), 403, "CAIRN_SERVE_ACCESS=open", "on chain")
     assert (await server.client.get("/v2/models/1")).status_code == 200
 
@@ -59,14 +59,14 @@ async def test_version__not_the_one_of_the_terms__is_not_found(
 
 async def test_model__not_for_sale__is_not_found(own_server: Server) -> None:
     own_server.catalog.offers[1] = None
-    await own_server.board.refresh()
+    await follow(own_server.board)
     refused(await own_server.infer(raw(1, 2, 3), "/v2/models/1/infer"), 404, "not for sale")
     assert (await own_server.client.get("/v2/health/ready")).status_code == 200
 
 
 async def test_model__name_borne_twice__is_asked_for_by_id(own_server: Server) -> None:
     own_server.catalog.offers[2] = replace(own_server.offer, model_id=2)
-    await own_server.board.refresh()
+    await follow(own_server.board)
     refused(await own_server.infer(raw(1, 2, 3)), 404, "by id", "1, 2")
     assert (await own_server.infer(raw(1, 2, 3), "/v2/models/2/infer")).status_code == 200
 
@@ -135,13 +135,13 @@ async def test_infer__not_plain_json__is_refused(server: Server, headers: dict[s
 
 async def test_infer__body_announced_too_large__is_refused_unread(make_server: MakeServer) -> None:
     server = make_server(max_body_bytes=100)
-    await server.board.refresh()
+    await follow(server.board)
     refused(await server.infer(raw(1, 2, 3, n=40)), 413, "100 bytes")
 
 
 async def test_infer__body_streamed_too_large__is_refused(make_server: MakeServer) -> None:
     server = make_server(max_body_bytes=100)
-    await server.board.refresh()
+    await follow(server.board)
     sent = []
 
     async def endless() -> AsyncIterator[bytes]:
@@ -155,7 +155,7 @@ async def test_infer__body_streamed_too_large__is_refused(make_server: MakeServe
 
 async def test_infer__body_that_never_ends__times_out(make_server: MakeServer) -> None:
     server = make_server(body_timeout_s=0.01)
-    await server.board.refresh()
+    await follow(server.board)
 
     async def stalled() -> AsyncIterator[bytes]:
         yield b"{"
@@ -167,7 +167,7 @@ async def test_infer__body_that_never_ends__times_out(make_server: MakeServer) -
 
 async def test_infer__too_many_rows__is_too_large(make_server: MakeServer) -> None:
     server = make_server(max_rows=4)
-    await server.board.refresh()
+    await follow(server.board)
     assert (await server.infer(raw(1, 2, 3, n=4))).status_code == 200
     refused(await server.infer(raw(1, 2, 3, n=5)), 413, "5 rows", "takes 4")
     refused(await server.infer(rows(1, 2, 1000, n=5)), 413, "5 rows")

@@ -29,12 +29,12 @@ def wait():
 catalog = FakeCatalog()
 catalog.put(make_offer(), program(), SCHEMA.to_json())
 decode = lambda data: FakePredictor(keccak256(data), 3, 7, before=wait)
-settings = ServingSettings(access="open", port={port}, inline_bytes=0)
+settings = ServingSettings(access="open", port={port}, inline_bytes=0, max_connections=1)
 serve(create_app(settings, catalog, decode), settings)
 """
 
 
-async def test_serve__stopped_while_answering__answers_and_ends_with_0(tmp_path: Path) -> None:
+async def test_serve__full_and_stopped_while_answering__answers_and_ends_with_0() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -68,6 +68,9 @@ async def test_serve__stopped_while_answering__answers_and_ends_with_0(tmp_path:
                 }
                 asked = asyncio.create_task(client.post("/v2/models/1/infer", json=body))
                 assert await process.stdout.readline() == b"asked\n"
+                async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as another:
+                    refused = await another.get("/v2/health/live")
+                assert refused.status_code == 503
                 process.send_signal(signal.SIGTERM)
                 while True:
                     lines.append(json.loads(await process.stderr.readline()))

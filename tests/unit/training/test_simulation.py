@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cairn.training import TrainingError
-from cairn.training.simulation import (
+from tools.round_simulation import (
     ATTACKS,
     RULES,
     Case,
@@ -81,7 +81,7 @@ def test_favoured_size__honest_members_alike__are_left_out_unseen() -> None:
 
 def _view(updates: list[list[float]]) -> View:
     """One parameter for each of two inputs; the truth is (1, 1), every member weighs the same."""
-    from cairn.training.simulation import Linear
+    from tools.round_simulation import Linear
 
     x = np.array([[1.0, 0.0], [0.0, 1.0]])
     units = np.rint(np.array(updates) * 2**16).astype(np.int64)

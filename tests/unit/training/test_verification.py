@@ -5,19 +5,22 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
+from cairn.domain.programs import Program, ProgramError
 from cairn.training import (
     Aggregate,
     IncludedUpdate,
     Plan,
     PostedUpdate,
+    RulePlan,
     Table,
+    Verdict,
     derive_program,
     integers_root,
     train,
     usable_updates,
     verify_round,
 )
-from cairn.training.updates import vector
+from cairn.training.updates import Int32s, vector
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,54 @@ def test_verify_round__on_a_base__matches_only_that_base(plan: Plan, honest: Rou
     )
     assert right.matches
     assert (wrong.matches, wrong.coordinate, wrong.posted, wrong.recomputed) == (False, 3, 40, 41)
+
+
+@pytest.mark.parametrize("start", ["base", "previous"])
+def test_verify_round__version_of_other_features__is_a_mismatch(
+    plan: Plan, honest: Round, start: str
+) -> None:
+    verdict = verify_round(
+        plan,
+        honest.posted,
+        honest.file,
+        aggregate_root=honest.aggregate.root,
+        program_hash=honest.program_hash,
+        **{start: vector([1, 2, 3])},
+    )
+    assert not verdict.matches
+    assert "4" in verdict.reason and "3" in verdict.reason
+
+
+def test_verify_round__no_program_follows__is_a_mismatch(
+    plan: Plan, honest: Round, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> Program:
+        raise ProgramError("feature 0 is scaled past 128 bits")
+
+    monkeypatch.setattr("cairn.training.verification.derive_program", refuse)
+    assert "scaled past 128 bits" in _reason(plan, honest, honest.file, honest.posted)
+
+
+def test_verify_round__momentum__matches_only_with_the_version_before(
+    plan: Plan, honest: Round
+) -> None:
+    plan = Plan(**{**dict(plan), "rule": RulePlan(weight_cap=10_000, momentum_permille=500)})
+    base, previous = vector([1000, -20, 30, 40]), vector([0, 0, 10, 2000])
+    aggregate = Aggregate.make(plan, honest.aggregate.updates, base, previous)
+
+    def verdict_with(before: Int32s | None) -> Verdict:
+        return verify_round(
+            plan,
+            honest.posted,
+            aggregate.to_bytes(),
+            aggregate_root=aggregate.root,
+            program_hash=derive_program(plan, aggregate.parameters).hash,
+            base=base,
+            previous=before,
+        )
+
+    assert verdict_with(previous).matches
+    assert verdict_with(None).coordinate == 0
 
 
 @pytest.mark.parametrize("place", [0, 2, 3])
