@@ -9,12 +9,12 @@ from tests.unit.inference_market.conftest import LOCK_WEI
 
 
 def test_unbonding__while_a_lie_is_open__leaves_the_lock(
-    market, lied, features, ledger, serving, challenger, pass_time
+    market, model_id, lied, features, ledger, serving, challenger, pass_time
 ):
     ledger.begin_unbonding(LOCK_WEI, sender=serving)
     with ape.reverts("unbonding: more than is free"):
         ledger.begin_unbonding(1, sender=serving)
-    ledger.opt_out(market.get_request(lied).terms_id, sender=serving)
+    ledger.opt_out(model_id, sender=serving)
     market.challenge(lied, features, sender=challenger)
     pass_time(ledger.unbonding_s())
     ledger.withdraw(sender=serving)
