@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ape import accounts, chain, networks, project
+from ape import accounts, chain, networks
 from ape.api import AccountAPI, ReceiptAPI
 from ape.contracts import ContractEvent
 from ape.logging import logger
@@ -25,6 +25,7 @@ from cairn.cli.processes import LOOPBACK, Processes, Program, free_port, local_c
 from cairn.domain.cid import Cid
 from cairn.domain.schema import Schema
 from cairn.storage import ContentStore, EmbeddedStore
+from scripts._command import read_networks_once
 from scripts._deployment import DeploymentError, Journal, commit
 from scripts._gas import GasMeter
 
@@ -248,14 +249,6 @@ def _duration(seconds: int) -> str:
     return f"{seconds} s"
 
 
-def _read_networks_once() -> None:
-    """Ape parses a custom ecosystem's settings anew each time it looks at one, several times for a
-    transaction: a third of the story's time. It takes them from its cache where they are in it.
-    """
-    config = project.config
-    config._plugin_configs["iotex"] = config.get_config("iotex")
-
-
 @contextmanager
 def open_stage(
     var: Path, deployment: Path, port: int = 0, api_port: int = 0, console: Console | None = None
@@ -277,7 +270,7 @@ def open_stage(
         processes.start(local_chain(port, CHAIN_ID, ["--silent"]))
         rpc_url = f"http://{LOOPBACK}:{port}"
         with networks.parse_network_choice(f"iotex:dev:{rpc_url}"):
-            _read_networks_once()
+            read_networks_once()
             yield Stage(
                 console=console
                 or Console(soft_wrap=True, width=None if sys.stdout.isatty() else 130),

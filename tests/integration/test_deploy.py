@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 
 from cairn.chain import Deployment
 from cairn.cli.processes import LOOPBACK, Processes, free_port, local_chain
+from scripts._command import read_networks_once
 from scripts._deployment import DeploymentError, Journal, commit
 from scripts._system import AllianceSettings, SystemSettings, deploy_system, launch_alliance
 from scripts.deploy import cli
@@ -150,6 +151,7 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def run(node: str, tmp_path: Path) -> Iterator[Run]:
     """Nothing deployed yet; the chain is taken back to that in the end."""
     with networks.parse_network_choice(f"iotex:dev:{node}") as provider:
+        read_networks_once()
         snapshot = provider.make_request("evm_snapshot", [])
         yield Run(node, tmp_path / "iotex-dev.json")
         provider.make_request("evm_revert", [snapshot])
