@@ -301,15 +301,18 @@ def _own_members(token: str, leader: subprocess.Popen[bytes]) -> list[psutil.Pro
 
 
 def _members(token: str, group: int | None = None) -> list[psutil.Process]:
-    """The live processes that carry the token, or belong to the group if one is given."""
-    found = []
+    """The live processes that carry the token, or belong to the group if one is given, and their
+    descendants: a process that is just being started shows no environment for a moment.
+    """
+    found = set()
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
             if process.pid == os.getpid() or process.status() == psutil.STATUS_ZOMBIE:
                 continue
             if os.getpgid(process.pid) == group or token in _tokens(process):
-                found.append(process)
-    return found
+                found.add(process)
+                found.update(process.children(recursive=True))
+    return list(found)
 
 
 def _tokens(process: psutil.Process) -> list[str]:
