@@ -34,7 +34,7 @@ def governor(accounts):
     return accounts[1]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def lock(deployer, project, governor):
     return deployer.deploy(project.Timelock, DELAY_S, governor)
 
