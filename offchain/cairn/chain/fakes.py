@@ -371,10 +371,10 @@ class FakeLedger(FakeContract):
     def release(self, operator: str, amount_wei: int) -> None:
         self.locked[operator] -= amount_wei
 
-    def slash(self, operator: str, amount_wei: int, bounty_to: str) -> None:
+    def slash(self, judge: str, operator: str, amount_wei: int, bounty_to: str) -> None:
         self.locked[operator] -= amount_wei
         self.stakes[operator] -= amount_wei
-        self.emit(t.Slashed(operator, amount_wei, bounty_to, amount_wei // 2))
+        self.emit(t.Slashed(operator, judge, amount_wei, bounty_to, amount_wei // 2))
 
 
 class FakeRegistry(FakeContract):
@@ -492,7 +492,7 @@ class FakeMarket(FakeContract):
         right = self._parts.evaluate(terms.program_hash, features)
         if keccak(right) == found.outputs_hash:
             raise Reverted("challenge: the answer is right")
-        self._parts.ledger.slash(found.operator, terms.lock_wei, sender)
+        self._parts.ledger.slash(self.address, found.operator, terms.lock_wei, sender)
         self.requests[request_id] = replace(found, status=t.Status.SLASHED)
         self.emit(t.Challenged(request_id, found.operator, sender, right))
 
@@ -572,11 +572,15 @@ class FakeRounds(FakeContract):
                 round_id,
                 made.model_id,
                 sender,
+                made.base_version,
                 made.plan_hash,
                 made.plan_cid,
                 made.share_pool,
+                made.weight_cap,
                 made.submit_until,
                 made.aggregate_until,
+                made.window_s,
+                made.lock_wei,
             )
         )
 
