@@ -135,6 +135,6 @@ class LogCursor:
 
 def position_of(store: Store, name: str) -> int | None:
     """The first block that a cursor has not read; None if there is no such cursor."""
-    with store.begin() as db:
+    with store.read() as db:
         query = select(cursors.c.next_block).where(cursors.c.name == name)
         return db.execute(query).scalar_one_or_none()

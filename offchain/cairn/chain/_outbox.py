@@ -74,7 +74,7 @@ class Spending:
 
 def spending_of(store: Store, account: str) -> Spending:
     """Read without the lease: the process that sends may be running."""
-    with store.begin() as db:
+    with store.read() as db:
         rows = db.execute(
             select(intents.c.state, intents.c.cost_wei).where(intents.c.account == account)
         ).all()
@@ -125,18 +125,18 @@ class Outbox:
         return self._signer.address
 
     def get(self, key: str) -> Intent | None:
-        with self._store.begin() as db:
+        with self._store.read() as db:
             row = db.execute(select(intents).where(intents.c.key == key)).one_or_none()
         return None if row is None else _intent(row)
 
     def get_many(self, keys: Sequence[str]) -> dict[str, Intent]:
-        with self._store.begin() as db:
+        with self._store.read() as db:
             rows = db.execute(select(intents).where(intents.c.key.in_(keys))).all()
         return {row.key: _intent(row) for row in rows}
 
     def live(self) -> list[Intent]:
         """Intents that are not final, by nonce."""
-        with self._store.begin() as db:
+        with self._store.read() as db:
             return [_intent(row) for row in self._live(db)]
 
     def post(self, key: str, call: Call, head: Head) -> Intent:
@@ -164,7 +164,7 @@ class Outbox:
 
     def tick(self, head: Head) -> list[Intent]:
         """Look after everything that is not final; returns what changed its state."""
-        with self._store.begin() as db:
+        with self._store.read() as db:
             rows = self._live(db)
         if not rows:
             return []
@@ -402,7 +402,7 @@ class Outbox:
 
     def _variants(self, intent_id: int) -> Sequence[Any]:
         """All transactions of an intent; the one with the highest nonce and fee first."""
-        with self._store.begin() as db:
+        with self._store.read() as db:
             rows = db.execute(
                 select(transactions).where(transactions.c.intent_id == intent_id)
             ).all()

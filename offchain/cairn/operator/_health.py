@@ -13,7 +13,6 @@ from prometheus_client.registry import Collector
 
 from cairn.operator._content_watch import ContentReport, ContentWatch
 from cairn.operator._settings import Settings
-from cairn.operator._worker import Worker
 
 _MOST_HEAD_BYTES = 8_192
 _READ_TIMEOUT_S = 5.0
@@ -33,10 +32,11 @@ class Health(Collector):
         self._steps = 0
         self._counts: dict[str, Any] = {}
 
-    def stepped(self, worker: Worker) -> None:
+    def stepped(self, counts: dict[str, Any]) -> None:
+        """Note a good step and what `Worker.counts` said after it."""
         self._stepped_at = self._clock()
         self._steps += 1
-        self._counts = worker.counts()
+        self._counts = counts
 
     def report(self) -> tuple[bool, dict[str, Any]]:
         age = None if self._stepped_at is None else self._clock() - self._stepped_at

@@ -91,7 +91,7 @@ def read_status(system: System, account: str, store: Store | None = None) -> Ope
     kept: dict[str, Any] = {"next_block": 0, "fees_spent_wei": 0}
     if store is not None:
         spending = spending_of(store, account)
-        with store.begin() as db:
+        with store.read() as db:
             jobs = {
                 "requests": count_by_state(db, requests),
                 "rounds": count_by_state(db, rounds),

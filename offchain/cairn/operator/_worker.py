@@ -132,7 +132,7 @@ class Worker:
     def counts(self) -> dict[str, Any]:
         """For monitors: where the worker is, and how many jobs are in which state."""
         waiting = len(self._outbox.live())
-        with self._store.begin() as db:
+        with self._store.read() as db:
             return {
                 "account": self.account,
                 "next_block": self.next_block,
@@ -160,7 +160,7 @@ class Worker:
         The store keeps the hash of block 0 (of the deployment's first, should the node not give
         that one) from its first start, and refuses a chain that has another one there.
         """
-        with self._store.begin() as db:
+        with self._store.read() as db:
             known = db.execute(select(origins)).first()
         if known is None:
             if first_block is not None:
@@ -290,7 +290,7 @@ class Worker:
     def _rows(self, table: Any, state: str, most: int | None = None) -> list[Any]:
         (key,) = table.primary_key.columns
         query = select(table).where(table.c.state == state).order_by(key)
-        with self._store.begin() as db:
+        with self._store.read() as db:
             found = [row for row in db.execute(query) if (table.name, row[0]) not in self._resting]
         return found[:most]
 
@@ -351,7 +351,7 @@ class Worker:
     def _free_wei(self) -> int:
         """Stake that neither the chain nor an answer or aggregate on its way has taken."""
         free = self._contracts.ledger.free_wei(self.account)
-        with self._store.begin() as db:
+        with self._store.read() as db:
             answering = db.execute(
                 select(requests.c.terms_id).where(requests.c.state == Job.ANSWERING)
             ).all()
@@ -516,7 +516,7 @@ class Worker:
             self._again(rounds, row, back, RoundJob.LEFT, reason)
 
     def _refused(self, table: Any, states: tuple[str, ...]) -> list[tuple[Any, str]]:
-        with self._store.begin() as db:
+        with self._store.read() as db:
             rows = db.execute(select(table).where(table.c.state.in_(states))).all()
         known = self._outbox.get_many([row.intent for row in rows])
         found = []

@@ -7,6 +7,7 @@ import contextlib
 import logging
 import signal
 import time
+from typing import Any
 
 from sqlalchemy.exc import OperationalError
 
@@ -14,10 +15,12 @@ from cairn.chain import NodeRefused, NodeUnreachable, StoreBusy
 from cairn.operator._health import Health, serve_health
 from cairn.operator._settings import Settings
 from cairn.operator._wiring import Parts, Running
+from cairn.operator._worker import Worker
 
 _log = logging.getLogger(__name__)
 
 _LONGEST_WAIT_S = 60.0
+_MOST_DOUBLINGS = 10
 
 
 async def run(settings: Settings, parts: Parts | None = None) -> None:
@@ -40,16 +43,17 @@ async def run(settings: Settings, parts: Parts | None = None) -> None:
                 if running is None:
                     running = await asyncio.to_thread(Running, settings, parts or Parts())
                     _log.info("started", extra={"fields": {"account": running.worker.account}})
-                if await asyncio.to_thread(running.worker.step):
+                more, counts = await asyncio.to_thread(_step, running.worker)
+                if more:
                     pause = 0
-                health.stepped(running.worker)
+                health.stepped(counts)
                 if running.content_watch is not None:
                     health.content = running.content_watch
                     running.content_watch.tick()
                 failures = 0
             except (NodeUnreachable, NodeRefused, OperationalError) as error:
                 failures += 1
-                pause = min(settings.poll_interval_s * 2**failures, _LONGEST_WAIT_S)
+                pause = pause_after(failures, settings.poll_interval_s)
                 _log.warning("cannot work", extra={"fields": {"why": str(error)}})
             except StoreBusy as error:
                 if not settings.standby:
@@ -70,6 +74,16 @@ async def run(settings: Settings, parts: Parts | None = None) -> None:
         if running is not None:
             await asyncio.to_thread(running.close)
         _log.info("stopped")
+
+
+def _step(worker: Worker) -> tuple[bool, dict[str, Any]]:
+    """A step and its figures, both of which ask the database: nothing for the event loop."""
+    return worker.step(), worker.counts()
+
+
+def pause_after(failures: int, poll_interval_s: float) -> float:
+    """Seconds to wait after so many failures in a row: twice as long each time, up to a bound."""
+    return min(poll_interval_s * 2 ** min(failures, _MOST_DOUBLINGS), _LONGEST_WAIT_S)
 
 
 async def _wait(stop: asyncio.Event, seconds: float) -> None:
