@@ -65,6 +65,7 @@ from cairn.operator._settings import Settings
 _log = logging.getLogger(__name__)
 
 _ANSWERS_A_STEP = 64
+_CHECKS_A_STEP = 64
 _MOST_ATTEMPTS = 5
 _PAGES_A_STEP = 8
 
@@ -200,6 +201,7 @@ class Worker:
         self._steps += 1
         self._resting = {job: step for job, step in self._resting.items() if step > self._steps}
         self._serving.clear()
+        self._programs.new_step()
         try:
             caught_up = self._cursor.advance(head, self._note, pages=_PAGES_A_STEP)
         except (NodeBehind, WrongNetwork):
@@ -211,7 +213,8 @@ class Worker:
         self._follow_up()
         self._each(self._rows(requests, Job.SEEN, _ANSWERS_A_STEP), requests, head, self._answer)
         if self._settings.watch != "none":
-            self._each(self._rows(requests, Job.OTHERS), requests, head, self._check)
+            others = self._rows(requests, Job.OTHERS, _CHECKS_A_STEP)
+            self._each(others, requests, head, self._check)
         self._gather_settlements(head)
         self._post_settlements(head)
         if self._aggregate_round is not None:

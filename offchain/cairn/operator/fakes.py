@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -16,6 +17,13 @@ class FakeContent:
 
     files: dict[bytes, bytes] = field(default_factory=dict)
     fetched: list[bytes] = field(default_factory=list)
+    hanging: set[bytes] = field(default_factory=set)
+    """CIDs that nothing comes of until `let_go`."""
+    _released: threading.Event = field(default_factory=threading.Event)
+
+    def let_go(self) -> None:
+        self.hanging.clear()
+        self._released.set()
 
     def add(self, data: bytes) -> bytes:
         cid = b"\x01\x55\x12\x20" + keccak256(data)
@@ -24,6 +32,8 @@ class FakeContent:
 
     def fetch(self, cid: bytes) -> bytes:
         self.fetched.append(cid)
+        if cid in self.hanging:
+            self._released.wait()
         if cid not in self.files:
             raise OperatorError(f"nothing under 0x{cid.hex()}")
         return self.files[cid]

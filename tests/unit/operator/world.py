@@ -127,6 +127,7 @@ class Operator:
         store: Store | None = None,
         signer=None,
         first_block: int = 0,
+        patience_s: float = 2.0,
         **settings,
     ) -> None:
         self.world = world
@@ -135,6 +136,7 @@ class Operator:
         self.settings = Settings(**values)
         self.store = store or Store(world.url)
         self.lease = None
+        self.programs: Programs | None = None
         try:
             self.lease = self.store.lease(signer.address)
             outbox = Outbox(
@@ -146,7 +148,7 @@ class Operator:
                 confirmations=self.settings.confirmations,
                 policy=self.settings.fee_policy(),
             )
-            self.programs = Programs(world.content, FakeProgram)
+            self.programs = Programs(world.content, FakeProgram, patience_s=patience_s)
             self.worker = Worker(
                 self.settings,
                 world.contracts,
@@ -170,6 +172,9 @@ class Operator:
 
     def end(self) -> None:
         """Also what the operating system does for a process that was killed."""
+        self.world.content.let_go()
+        if self.programs is not None:
+            self.programs.close()
         if self.lease is not None:
             self.lease.release()
         self.store.close()
