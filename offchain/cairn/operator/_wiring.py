@@ -19,7 +19,14 @@ from cairn.chain import (
 from cairn.domain.cid import Cid
 from cairn.domain.programs import parse_program
 from cairn.operator._content_watch import ContentWatch
-from cairn.operator._ports import AggregateFiles, AggregateRound, Content, Contracts, ParseProgram
+from cairn.operator._ports import (
+    AggregateFiles,
+    AggregateRound,
+    Content,
+    Contracts,
+    ParseProgram,
+    VersionFile,
+)
 from cairn.operator._programs import Programs
 from cairn.operator._settings import Settings
 from cairn.operator._worker import Worker
@@ -67,8 +74,8 @@ def train_together(
     posted_plan: Plan,
     plan_file: bytes,
     updates: Sequence[tuple[Update, bytes | None]],
-    base: Callable[[], bytes | None],
-    previous: Callable[[], bytes | None],
+    base: Callable[[], VersionFile | None],
+    previous: Callable[[], VersionFile | None],
 ) -> AggregateFiles:
     """The arithmetic of `cairn.training`, imported when there is a round: it brings scikit-learn."""
     from cairn.operator._aggregate import aggregate_round
@@ -139,9 +146,9 @@ class Running:
     def close(self) -> None:
         if self.content_watch is not None:
             self.content_watch.close()
-        programs: Programs | None = getattr(self, "_programs", None)
-        if programs is not None:
-            programs.close()
+        for part in (getattr(self, "worker", None), getattr(self, "_programs", None)):
+            if part is not None:
+                part.close()
         if self._lease is not None:
             self._lease.release()
         self._store.close()

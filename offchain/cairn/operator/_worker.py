@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, insert, select
@@ -45,6 +46,7 @@ from cairn.chain import (
 )
 from cairn.domain.keccak import keccak256
 from cairn.errors import CairnError
+from cairn.operator._fetches import Fetches, StillFetching
 from cairn.operator._jobs import (
     CURSOR,
     ENDED,
@@ -58,7 +60,13 @@ from cairn.operator._jobs import (
     requests,
     rounds,
 )
-from cairn.operator._ports import AggregateRound, Content, Contracts, OperatorError
+from cairn.operator._ports import (
+    AggregateRound,
+    Content,
+    Contracts,
+    OperatorError,
+    VersionFile,
+)
 from cairn.operator._programs import Programs
 from cairn.operator._settings import Settings
 
@@ -68,6 +76,7 @@ _ANSWERS_A_STEP = 64
 _CHECKS_A_STEP = 64
 _MOST_ATTEMPTS = 5
 _PAGES_A_STEP = 8
+_FILE_FETCHERS = 8
 
 
 def _say(event: str, *, level: int = logging.INFO, **fields: Any) -> None:
@@ -90,6 +99,7 @@ class Worker:
         chain_id: int,
         first_block: int = 0,
         aggregate_round: AggregateRound | None = None,
+        patience_s: float = 2.0,
     ) -> None:
         self._settings = settings
         self._contracts = contracts
@@ -99,6 +109,7 @@ class Worker:
         self._programs = programs
         self._content = content
         self._aggregate_round = aggregate_round if settings.aggregate else None
+        self._files: Fetches[bytes] = Fetches(_FILE_FETCHERS, patience_s=patience_s)
         self._terms: dict[int, Terms] = {}
         self._versions: dict[tuple[int, int], Version] = {}
         self._serving: dict[int, bool] = {}
@@ -129,6 +140,10 @@ class Worker:
     def next_block(self) -> int:
         """The first block that has not been read yet."""
         return self._cursor.next_block
+
+    def close(self) -> None:
+        """Let go of what is being fetched."""
+        self._files.close()
 
     def counts(self) -> dict[str, Any]:
         """For monitors: where the worker is, and how many jobs are in which state."""
@@ -202,6 +217,7 @@ class Worker:
         self._resting = {job: step for job, step in self._resting.items() if step > self._steps}
         self._serving.clear()
         self._programs.new_step()
+        self._files.new_step()
         try:
             caught_up = self._cursor.advance(head, self._note, pages=_PAGES_A_STEP)
         except (NodeBehind, WrongNetwork):
@@ -560,21 +576,30 @@ class Worker:
             return
         if self._free_wei() < plan.lock_wei:
             raise OperatorError(f"too little free stake: an aggregate locks {plan.lock_wei} wei")
-        plan_file = self._content.fetch(plan.plan_cid)
+        base = self._version_of(plan.model_id, plan.base_version) if plan.base_version else None
+        before = self._version_of(plan.model_id, base.parent) if base and base.parent else None
+        cids = [plan.plan_cid, *(update.cid for update in updates)]
+        for version in (base, before):
+            if version is not None and version.round_id:
+                cids.append(self._contracts.rounds.aggregate_of(version.round_id).cid)
+        for cid in cids:  # all at once; what is there already stays
+            self._files.begin(cid, partial(self._content.fetch, cid))
+        plan_file = self._files.get(plan.plan_cid)
         if keccak256(plan_file) != plan.plan_hash:
             raise OperatorError("the plan's file is not the one that the round was opened with")
-        # Half of the time is for updates that are slow to come; then the round goes on without.
-        waits = 2 * head.timestamp < row.submit_until + row.aggregate_until
-        base = self._version_of(plan.model_id, plan.base_version) if plan.base_version else None
-        files = self._aggregate_round(
-            plan,
-            plan_file,
-            [(update, self._update_file(update, waits=waits)) for update in updates],
-            lambda: self._aggregate_file(base),
-            lambda: self._aggregate_file(
-                self._version_of(plan.model_id, base.parent) if base and base.parent else None
-            ),
-        )
+        try:
+            files = self._aggregate_round(
+                plan,
+                plan_file,
+                self._update_files(row, head, updates),
+                lambda: self._version_file(base),
+                lambda: self._version_file(before),
+            )
+        except StillFetching:
+            raise
+        except CairnError:  # something is not what it should be: have it anew the next time
+            self._drop_files(cids)
+            raise
         call = contract.aggregate(
             row.round_id,
             files.root,
@@ -586,23 +611,46 @@ class Worker:
         key = _key("aggregate", row.round_id, row.attempt)
         self._outbox.post(key, call, head)
         self._set(rounds, row.round_id, state=RoundJob.POSTING, intent=key, note=None)
+        self._drop_files(cids)
         _say("aggregating", round=row.round_id, updates=len(updates), root=files.root.hex())
 
-    def _update_file(self, update: Update, *, waits: bool) -> bytes | None:
-        try:
-            return self._content.fetch(update.cid)
-        except CairnError as error:
-            if waits:
-                raise OperatorError(
-                    f"the update of {update.member} cannot be had: {error}"
-                ) from error
-            return None
+    def _drop_files(self, cids: list[bytes]) -> None:
+        for cid in cids:
+            self._files.drop(cid)
 
-    def _aggregate_file(self, version: Version | None) -> bytes | None:
-        """The aggregate that a version came from; None for one that no round made."""
-        if version is None or version.round_id == 0:
+    def _update_files(
+        self, row: Any, head: Head, updates: list[Update]
+    ) -> list[tuple[Update, bytes | None]]:
+        """The updates with their files, None for those that the round goes on without.
+
+        One that cannot be had is waited for during half of the time to aggregate, one that is
+        still being fetched during three quarters of it.
+        """
+        time_s = row.aggregate_until - row.submit_until
+        past_s = head.timestamp - row.submit_until
+        found: list[tuple[Update, bytes | None]] = []
+        for update in updates:
+            try:
+                found.append((update, self._files.get(update.cid)))
+            except CairnError as error:
+                patience_s = time_s * 3 // 4 if isinstance(error, StillFetching) else time_s // 2
+                if past_s < patience_s:
+                    why = f"the update of {update.member} cannot be had: {error}"
+                    raise StillFetching(why) from error
+                found.append((update, None))
+        return found
+
+    def _version_file(self, version: Version | None) -> VersionFile | None:
+        """The aggregate that a version came from; None for no version."""
+        if version is None:
             return None
-        return self._content.fetch(self._contracts.rounds.aggregate_of(version.round_id).cid)
+        if version.round_id == 0:
+            raise OperatorError(
+                "the round builds on a version that its alliance registered without a round: no "
+                "file shows its parameters, and updates are relative to them; nothing is posted"
+            )
+        cid = self._contracts.rounds.aggregate_of(version.round_id).cid
+        return VersionFile(self._files.get(cid), version.parameters_root)
 
     def _finalize(self, row: Any, head: Head) -> None:
         if row.posted_by != self.account:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from cairn.chain import Plan, Update
 from cairn.domain.keccak import keccak256
-from cairn.operator._ports import AggregateFiles, OperatorError
+from cairn.operator._ports import AggregateFiles, OperatorError, VersionFile
 
 
 @dataclass
@@ -59,14 +59,17 @@ def fake_aggregate(
     posted_plan: Plan,
     plan_file: bytes,
     updates: Sequence[tuple[Update, bytes | None]],
-    base: Callable[[], bytes | None],
-    previous: Callable[[], bytes | None],
+    base: Callable[[], VersionFile | None],
+    previous: Callable[[], VersionFile | None],
 ) -> AggregateFiles:
-    """The files one after another, after the base's."""
+    """The files one after another, after the base's, whose hash is its root."""
     usable = [data for update, data in updates if data and keccak256(data) == update.root]
     if not usable:
         raise OperatorError("no update can be used")
-    aggregate = (base() or b"") + b"".join(usable)
+    start = base()
+    if start is not None and keccak256(start.data) != start.parameters_root:
+        raise OperatorError("the base is not the version's")
+    aggregate = (b"" if start is None else start.data) + b"".join(usable)
     program = bytes([len(usable)])
     return AggregateFiles(
         keccak256(aggregate), aggregate, program, FakeProgram(program).hash, b"card"

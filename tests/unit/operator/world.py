@@ -137,6 +137,7 @@ class Operator:
         self.store = store or Store(world.url)
         self.lease = None
         self.programs: Programs | None = None
+        self.worker: Worker | None = None
         try:
             self.lease = self.store.lease(signer.address)
             outbox = Outbox(
@@ -160,6 +161,7 @@ class Operator:
                 chain_id=world.chain.chain_id,
                 first_block=first_block,
                 aggregate_round=fake_aggregate,
+                patience_s=patience_s,
             )
         except BaseException:
             self.end()
@@ -173,8 +175,9 @@ class Operator:
     def end(self) -> None:
         """Also what the operating system does for a process that was killed."""
         self.world.content.let_go()
-        if self.programs is not None:
-            self.programs.close()
+        for part in (self.worker, self.programs):
+            if part is not None:
+                part.close()
         if self.lease is not None:
             self.lease.release()
         self.store.close()
