@@ -21,8 +21,8 @@ class Fetches(Generic[_T]):
     """What is being fetched, by key. One thread asks; a few threads fetch.
 
     Only who has just begun a fetch waits for it, and a step for all that it began no longer than
-    `patience_s`: what takes longer is there, or has failed, at a later step. A failure is told to whoever asks in that step, and
-    tried again when it is asked for after it.
+    `patience_s`: what takes longer is there, or has failed, at a later step. A failure is told to
+    whoever asks in that step, and tried again when it is asked for after it.
     """
 
     def __init__(

@@ -83,7 +83,8 @@ def _step(worker: Worker) -> tuple[bool, dict[str, Any]]:
 
 def pause_after(failures: int, poll_interval_s: float) -> float:
     """Seconds to wait after so many failures in a row: twice as long each time, up to a bound."""
-    return min(poll_interval_s * 2 ** min(failures, _MOST_DOUBLINGS), _LONGEST_WAIT_S)
+    longer = float(2 ** min(failures, _MOST_DOUBLINGS))
+    return min(poll_interval_s * longer, _LONGEST_WAIT_S)
 
 
 async def _wait(stop: asyncio.Event, seconds: float) -> None:
