@@ -86,6 +86,14 @@ class Health(Collector):
             for state, count in sorted(report.get(table, {}).items()):
                 family.add_metric([state], count)
             yield family
+        stopped = GaugeMetricFamily(
+            "cairn_operator_suspended",
+            "Models not answered for, since an answer was proved wrong",
+            labels=["model"],
+        )
+        for model_id in report.get("suspended", {}):
+            stopped.add_metric([str(model_id)], 1)
+        yield stopped
         if self.content is not None:
             yield from _content(self.content.report, self._clock())
 

@@ -88,6 +88,14 @@ rounds = Table(
     Column("note", String),
 )
 
+suspensions = Table(
+    "operator_suspensions",
+    metadata,
+    Column("model_id", Number, primary_key=True, autoincrement=False),
+    Column("request_id", Number, nullable=False),  # whose answer of ours was proved wrong
+)
+"""Models that no more answers are given for until a person has looked."""
+
 bindings = Table(
     "operator_bindings",
     metadata,
@@ -113,6 +121,11 @@ def add_once(db: Connection, table: Table, key: Column[Any], values: dict[str, A
 def change(db: Connection, table: Table, key: Any, **values: Any) -> None:
     (column,) = table.primary_key.columns
     db.execute(update(table).where(column == key).values(**values))
+
+
+def suspended(db: Connection) -> dict[int, int]:
+    """Model -> the request whose answer by this operator was proved wrong."""
+    return {row.model_id: row.request_id for row in db.execute(select(suspensions))}
 
 
 def count_by_state(db: Connection, table: Table) -> dict[str, int]:

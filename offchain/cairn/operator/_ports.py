@@ -132,6 +132,16 @@ class Rounds(Decodes, Protocol):
     def finalize(self, round_id: int) -> Call: ...
 
 
+class Programs(Protocol):
+    def is_published(self, program_hash: bytes) -> bool: ...
+
+
+class Judge(Protocol):
+    def evaluate(self, program_hash: bytes, features: bytes) -> bytes:
+        """What a challenge would find to be right. Raises `Reverted` if it cannot be run."""
+        ...
+
+
 @dataclass(frozen=True)
 class Contracts:
     """The contracts that the worker works with."""
@@ -140,3 +150,5 @@ class Contracts:
     registry: Registry
     ledger: Ledger
     rounds: Rounds
+    programs: Programs
+    judge: Judge

@@ -14,7 +14,7 @@ from cairn.chain import (
     position_of,
     spending_of,
 )
-from cairn.operator._jobs import CURSOR, count_by_state, requests, rounds
+from cairn.operator._jobs import CURSOR, count_by_state, requests, rounds, suspended
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,8 @@ class OperatorStatus:
     requests: dict[str, int] = field(default_factory=dict)
     """State -> how many."""
     rounds: dict[str, int] = field(default_factory=dict)
+    suspended: dict[int, int] = field(default_factory=dict)
+    """Model -> the request whose answer was proved wrong; no more are given until `resume`."""
     transactions_waiting: int = 0
 
     def as_text(self) -> str:
@@ -60,6 +62,10 @@ class OperatorStatus:
             ("earned", ", ".join(f"{n} of {c}" for c, n in self.owed.items()) or "nothing owed"),
             ("fees paid", coin(self.fees_spent_wei)),
             ("serves", ", ".join(f"model {one}" for one in self.serves) or "no model"),
+            *(
+                ("SUSPENDED", f"model {model_id}: our answer to request {request_id} was wrong")
+                for model_id, request_id in self.suspended.items()
+            ),
             ("requests", jobs(self.requests)),
             ("rounds", jobs(self.rounds)),
             ("waiting", f"{self.transactions_waiting} transactions"),
@@ -95,6 +101,7 @@ def read_status(system: System, account: str, store: Store | None = None) -> Ope
             jobs = {
                 "requests": count_by_state(db, requests),
                 "rounds": count_by_state(db, rounds),
+                "suspended": suspended(db),
             }
         kept = {
             "next_block": position_of(store, CURSOR) or 0,

@@ -127,7 +127,12 @@ class Running:
             self.worker = Worker(
                 settings,
                 Contracts(
-                    self.system.market, self.system.models, self.system.stakes, self.system.rounds
+                    market=self.system.market,
+                    registry=self.system.models,
+                    ledger=self.system.stakes,
+                    rounds=self.system.rounds,
+                    programs=self.system.programs,
+                    judge=self.system.evaluator,
                 ),
                 self.system.node,
                 self._store,

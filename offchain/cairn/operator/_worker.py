@@ -59,6 +59,8 @@ from cairn.operator._jobs import (
     origins,
     requests,
     rounds,
+    suspended,
+    suspensions,
 )
 from cairn.operator._ports import (
     AggregateRound,
@@ -113,6 +115,8 @@ class Worker:
         self._terms: dict[int, Terms] = {}
         self._versions: dict[tuple[int, int], Version] = {}
         self._serving: dict[int, bool] = {}
+        self._suspended: dict[int, int] = {}
+        self._published: set[bytes] = set()
         self._steps = 0
         self._resting: dict[tuple[str, int], int] = {}  # job -> the step that looks at it again
         self._bind(chain_id)
@@ -155,6 +159,7 @@ class Worker:
                 "transactions_waiting": waiting,
                 "requests": count_by_state(db, requests),
                 "rounds": count_by_state(db, rounds),
+                "suspended": suspended(db),
             }
 
     def _bind(self, chain_id: int) -> None:
@@ -226,6 +231,8 @@ class Worker:
         self._outbox.tick(head)
         if not caught_up:  # what looks open may be answered in blocks that are not read yet
             return True
+        with self._store.read() as db:
+            self._suspended = suspended(db)
         self._follow_up()
         self._each(self._rows(requests, Job.SEEN, _ANSWERS_A_STEP), requests, head, self._answer)
         if self._settings.watch != "none":
@@ -274,9 +281,9 @@ class Worker:
             elif isinstance(event, Refunded):
                 self._end(db, event.request_id, Job.REFUNDED)
             elif isinstance(event, Challenged):
-                self._end(db, event.request_id, Job.SLASHED)
                 if event.operator == self.account:
-                    _say("our answer was wrong", level=logging.ERROR, request=event.request_id)
+                    self._suspend(db, event.request_id)
+                self._end(db, event.request_id, Job.SLASHED)
             elif isinstance(event, RoundOpened):
                 values = {
                     "round_id": event.round_id,
@@ -298,6 +305,23 @@ class Worker:
                 )
             elif isinstance(event, (RoundFinalized, RoundCancelled)):
                 change(db, rounds, event.round_id, state=RoundJob.ENDED)
+
+    @staticmethod
+    def _suspend(db: Connection, request_id: int) -> None:
+        """Our answer was proved wrong: so may be the next to that model, each at the cost of a lock."""
+        query = select(requests.c.model_id, requests.c.state)
+        row = db.execute(query.where(requests.c.request_id == request_id)).first()
+        if row is None or row.state == Job.SLASHED:  # noted before; a person may have looked since
+            return
+        values = {"model_id": row.model_id, "request_id": request_id}
+        add_once(db, suspensions, suspensions.c.model_id, values)
+        _say(
+            "our answer was wrong",
+            level=logging.ERROR,
+            request=request_id,
+            model=row.model_id,
+            todo=_todo(row.model_id),
+        )
 
     @staticmethod
     def _end(db: Connection, request_id: int, state: Job) -> None:
@@ -355,6 +379,10 @@ class Worker:
         return self._versions[model_id, version]
 
     def _is_serving(self, model_id: int) -> bool:
+        """Whether statements are made for a model: it is served, and not suspended."""
+        return model_id not in self._suspended and self._has_opted_in(model_id)
+
+    def _has_opted_in(self, model_id: int) -> bool:
         if self._settings.models and model_id not in self._settings.models:
             return False
         if model_id not in self._serving:
@@ -390,6 +418,9 @@ class Worker:
         if row.named not in (ZERO_ADDRESS, self.account):
             self._leave(row, "another operator is named")
             return
+        if row.model_id in self._suspended:
+            self._wait(requests, row, f"the model is suspended: {_todo(row.model_id)}")
+            return
         if not self._is_serving(row.model_id):
             self._wait(requests, row, "this account does not serve the model", level=logging.DEBUG)
             return
@@ -403,6 +434,7 @@ class Worker:
         if self._free_wei() < terms.lock_wei:
             raise OperatorError(f"too little free stake: an answer locks {terms.lock_wei} wei")
         outputs = self._run(terms, row.features)
+        self._check_with_judge(terms, row.features, outputs)
         key = _key("answer", request_id, row.attempt)
         try:
             self._outbox.post(key, self._contracts.market.answer(request_id, outputs), head)
@@ -417,6 +449,23 @@ class Worker:
         self._set(requests, request_id, state=Job.ANSWERING, intent=key, note=None)
         _say("answering", request=request_id, model=row.model_id, outputs=outputs.hex())
 
+    def _check_with_judge(self, terms: Terms, features: bytes, outputs: bytes) -> None:
+        """Refuse to post what a challenge would prove wrong, where the chain can say so."""
+        if terms.program_hash not in self._published:
+            if not self._contracts.programs.is_published(terms.program_hash):
+                return  # until somebody publishes it, nobody can challenge either
+            self._published.add(terms.program_hash)
+        try:
+            right = self._contracts.judge.evaluate(terms.program_hash, features)
+        except (Reverted, NodeRefused) as error:  # such as too little gas for calls at the node
+            _say("judge not asked", level=logging.DEBUG, why=str(error))
+            return
+        if right != outputs:
+            raise OperatorError(
+                f"the program gives {outputs.hex() or 'invalid'} here and {right.hex() or 'invalid'} "
+                f"on chain: nothing is posted; see whether this release is the chain's, and report it"
+            )
+
     def _leave(self, row: Any, note: str) -> None:
         self._set(requests, row.request_id, state=Job.LEFT, note=note)
         _say("left", request=row.request_id, why=note)
@@ -428,7 +477,7 @@ class Worker:
         if head.timestamp > row.challengeable_until:
             self._leave(row, "its window is over")
             return
-        if self._settings.watch == "served" and not self._is_serving(row.model_id):
+        if self._settings.watch == "served" and not self._has_opted_in(row.model_id):
             self._leave(row, "answered by another; the model is not watched")
             return
         terms = self._terms_of(row.terms_id)
@@ -442,7 +491,8 @@ class Worker:
                 gas = self._node.estimate_gas(self.account, call)
                 cost = gas * (head.base_fee_wei + self._node.tip_wei())
                 if cost > terms.lock_wei // 2:
-                    self._leave(row, f"wrong, but the bounty is less than {cost} wei of gas")
+                    # Gas may get cheaper while the window lasts; `_check` leaves it when it is over.
+                    self._wait(requests, row, "wrong, but its bounty does not pay for the gas yet")
                     return
             key = _key("challenge", request_id, row.attempt)
             self._outbox.post(key, call, head)
@@ -667,6 +717,10 @@ class Worker:
         self._outbox.post(key, contract.finalize(row.round_id), head)
         self._set(rounds, row.round_id, state=RoundJob.FINALIZING, intent=key, note=None)
         _say("finalizing", round=row.round_id)
+
+
+def _todo(model_id: int) -> str:
+    return f"find out why, then `cairn operator resume {model_id}`"
 
 
 def _key(what: str, which: int, attempt: int) -> str:

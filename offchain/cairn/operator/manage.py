@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from sqlalchemy import delete
+
 from cairn.chain import Sender, Store
+from cairn.operator._jobs import suspensions
 from cairn.operator._settings import Settings
 from cairn.operator._status import OperatorStatus, currencies_of, read_status
 from cairn.operator._wiring import connect
@@ -37,6 +40,18 @@ def initialise(
         sender.send(system.stakes.opt_in(model_id))
         yield f"model {model_id} ({name}) is served now"
     yield f"free stake: {system.stakes.free_wei(signer.address)} wei"
+
+
+def resume(settings: Settings, model_id: int) -> Iterator[str]:
+    """Answer for a model again whose answers were stopped; a running worker does so at once."""
+    store = Store(settings.database)
+    try:
+        with store.begin() as db:
+            where = suspensions.c.model_id == model_id
+            known = db.execute(delete(suspensions).where(where)).rowcount
+    finally:
+        store.close()
+    yield f"model {model_id} is {'answered for again' if known else 'not suspended'}"
 
 
 def withdraw(settings: Settings, *, unbond_wei: int = 0) -> Iterator[str]:

@@ -5,7 +5,14 @@ from dataclasses import dataclass
 from eth_account import Account
 
 from cairn.chain import LocalSigner, Outbox, Plan, Status, Store, Terms, Version
-from cairn.chain.fakes import FakeChain, FakeLedger, FakeMarket, FakeRegistry, FakeRounds
+from cairn.chain.fakes import (
+    FakeChain,
+    FakeLedger,
+    FakeMarket,
+    FakePrograms,
+    FakeRegistry,
+    FakeRounds,
+)
 from cairn.domain.keccak import keccak256
 from cairn.operator import Contracts, Programs, Settings, Worker
 from cairn.operator.fakes import FakeContent, FakeProgram, fake_aggregate
@@ -30,6 +37,9 @@ class World:
     registry: FakeRegistry
     ledger: FakeLedger
     rounds: FakeRounds
+    programs: FakePrograms
+    truth: dict[bytes, bytes]
+    """By a program's hash: what the contracts run, whatever others do."""
     signer: LocalSigner
     rival: LocalSigner
     url: str
@@ -73,9 +83,14 @@ def make_world(url: str) -> World:
     content = FakeContent()
     ledger = FakeLedger(chain, "0x" + "01" * 20)
     registry = FakeRegistry(chain, "0x" + "02" * 20)
-    market = FakeMarket(
-        chain, "0x" + "03" * 20, registry, ledger, lambda _, f: FakeProgram(PROGRAM).run_packed(f)
-    )
+    truth = {FakeProgram(PROGRAM).hash: PROGRAM}
+
+    def evaluate(program_hash: bytes, features: bytes) -> bytes:
+        return FakeProgram(truth[program_hash]).run_packed(features)
+
+    market = FakeMarket(chain, "0x" + "03" * 20, registry, ledger, evaluate)
+    programs = FakePrograms(chain, "0x" + "05" * 20, evaluate)
+    programs.published.update(truth)
     rounds = FakeRounds(chain, "0x" + "04" * 20)
     registry.versions[1, 1] = Version(
         program_hash=FakeProgram(PROGRAM).hash,
@@ -106,11 +121,13 @@ def make_world(url: str) -> World:
     return World(
         chain,
         content,
-        Contracts(market, registry, ledger, rounds),
+        Contracts(market, registry, ledger, rounds, programs, programs),
         market,
         registry,
         ledger,
         rounds,
+        programs,
+        truth,
         signer,
         rival,
         url,
