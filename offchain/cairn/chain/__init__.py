@@ -38,7 +38,7 @@ from cairn.chain._errors import (
     StoreBusy,
     WrongNetwork,
 )
-from cairn.chain._network import Network
+from cairn.chain._network import Network, is_loopback
 from cairn.chain._node import Node, Web3Node, offer
 from cairn.chain._outbox import FeePolicy, Intent, Outbox, Spending, State, spending_of
 from cairn.chain._sender import Sender
@@ -211,6 +211,7 @@ __all__ = [
     "WrongNetwork",
     "check_development_chain",
     "development_account",
+    "is_loopback",
     "keystore_folder",
     "load_abi",
     "load_account",

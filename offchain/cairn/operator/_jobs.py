@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import (
     Column,
+    ColumnElement,
     Connection,
     LargeBinary,
     String,
@@ -118,9 +119,20 @@ def add_once(db: Connection, table: Table, key: Column[Any], values: dict[str, A
         db.execute(insert(table).values(**values))
 
 
-def change(db: Connection, table: Table, key: Any, **values: Any) -> None:
+def change(
+    db: Connection,
+    table: Table,
+    key: Any,
+    *,
+    only_if: ColumnElement[bool] | None = None,
+    **values: Any,
+) -> bool:
+    """Change a row; whether there was one, and one of that kind."""
     (column,) = table.primary_key.columns
-    db.execute(update(table).where(column == key).values(**values))
+    query = update(table).where(column == key)
+    if only_if is not None:
+        query = query.where(only_if)
+    return bool(db.execute(query.values(**values)).rowcount)
 
 
 def suspended(db: Connection) -> dict[int, int]:

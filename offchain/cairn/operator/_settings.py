@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AliasChoices, Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from cairn.chain import FeePolicy, Network
+from cairn.chain import FeePolicy, Network, is_loopback
 
 
 def _shared(name: str, default: Any, **bounds: Any) -> Any:
@@ -107,11 +107,21 @@ class Settings(BaseSettings):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
 
+    @property
+    def blocks_deep(self) -> int:
+        """How many blocks have to be on top of one: as set, else 1, and 0 on this machine.
+
+        A public endpoint may stand for several nodes, whose newest blocks are not the same.
+        """
+        if "confirmations" in self.model_fields_set:
+            return self.confirmations
+        return 0 if is_loopback(self.rpc_url) else 1
+
     def network(self, chain_id: int) -> Network:
         return Network(
             rpc_url=self.rpc_url,
             chain_id=chain_id,
-            confirmations=self.confirmations,
+            confirmations=self.blocks_deep,
             log_page_blocks=self.log_page_blocks,
             poll_interval_s=self.poll_interval_s,
             request_timeout_s=self.request_timeout_s,

@@ -121,7 +121,7 @@ class Running:
                 signer,
                 self._lease,
                 chain_id=self.system.network.chain_id,
-                confirmations=settings.confirmations,
+                confirmations=settings.blocks_deep,
                 policy=settings.fee_policy(),
             )
             self.worker = Worker(

@@ -78,6 +78,7 @@ _ANSWERS_A_STEP = 64
 _CHECKS_A_STEP = 64
 _MOST_ATTEMPTS = 5
 _PAGES_A_STEP = 8
+_OVERLAP_BLOCKS = 16  # logs of these are read again; `_note` may meet them any number of times
 _FILE_FETCHERS = 8
 
 
@@ -132,8 +133,9 @@ class Worker:
                 *rounds_.topics(RoundOpened, AggregatePosted, RoundFinalized, RoundCancelled),
             ],
             first_block=first_block,
-            confirmations=settings.confirmations,
+            confirmations=settings.blocks_deep,
             page_blocks=settings.log_page_blocks,
+            overlap_blocks=_OVERLAP_BLOCKS,
         )
 
     @property
@@ -248,7 +250,12 @@ class Worker:
     # --- what the chain says ------------------------------------------------------------------
 
     def _note(self, db: Connection, logs: list[Log]) -> None:
-        """Inside the cursor's transaction: from events to rows."""
+        """Inside the cursor's transaction: from events to rows.
+
+        Logs come again (`LogCursor`), long after a job has moved on, so each tells only what the
+        rows do not know yet: a row is added once, an answer or aggregate is noted once, a job
+        ends once.
+        """
         for log in logs:
             event = self._contracts.market.decode(log) or self._contracts.rounds.decode(log)
             if isinstance(event, Requested):
@@ -264,18 +271,19 @@ class Worker:
                 add_once(db, requests, requests.c.request_id, values)
             elif isinstance(event, Answered):
                 ours = event.operator == self.account
-                _say("answered", request=event.request_id, operator=event.operator)
-                change(
+                if change(
                     db,
                     requests,
                     event.request_id,
+                    only_if=requests.c.answered_by.is_(None),
                     state=Job.ANSWERED if ours else Job.OTHERS,
                     answered_by=event.operator,
                     outputs=event.outputs,
                     challengeable_until=event.challengeable_until,
                     attempt=0,
                     note=None,
-                )
+                ):
+                    _say("answered", request=event.request_id, operator=event.operator)
             elif isinstance(event, Settled):
                 self._end(db, event.request_id, Job.SETTLED)
             elif isinstance(event, Refunded):
@@ -298,6 +306,7 @@ class Worker:
                     db,
                     rounds,
                     event.round_id,
+                    only_if=rounds.c.posted_by.is_(None),
                     state=RoundJob.POSTED,
                     posted_by=event.operator,
                     attempt=0,
@@ -325,8 +334,9 @@ class Worker:
 
     @staticmethod
     def _end(db: Connection, request_id: int, state: Job) -> None:
-        change(db, requests, request_id, state=state, features=b"", note=None)
-        _say(state.value, request=request_id)
+        stands = requests.c.state.not_in(ENDED)
+        if change(db, requests, request_id, only_if=stands, state=state, features=b"", note=None):
+            _say(state.value, request=request_id)
 
     # --- parts --------------------------------------------------------------------------------
 

@@ -35,6 +35,20 @@ def test_settings__misspelt__are_refused():
         Settings(account="worker", modles="1")
 
 
+@pytest.mark.parametrize(
+    ("settings", "deep"),
+    [
+        ({}, 0),
+        ({"rpc_url": "https://chain.example"}, 1),
+        ({"rpc_url": "https://chain.example", "confirmations": 0}, 0),
+        ({"confirmations": 4}, 4),
+    ],
+)
+def test_blocks_deep__not_set__is_one_but_on_this_machine(settings, deep):
+    one = Settings(account="worker", **settings)
+    assert one.blocks_deep == one.network(4690).confirmations == deep
+
+
 def test_network__from_settings__carries_the_bounds():
     settings = Settings(account="worker", confirmations=3, log_page_blocks=10, request_timeout_s=2)
     network = settings.network(4690)

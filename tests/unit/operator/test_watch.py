@@ -3,9 +3,7 @@
 from dataclasses import replace
 
 from cairn.chain import Status
-from tests.unit.operator.world import COIN, RIGHT, WINDOW_S
-
-WRONG = bytes([0, 0, 0, 9])
+from tests.unit.operator.world import COIN, RIGHT, WINDOW_S, WRONG
 
 
 def test_step__wrong_answer_of_another__is_challenged_once(world, start):

@@ -23,6 +23,7 @@ SOMEBODY = "0x" + "bB" * 20
 WINDOW_S = 600
 FEATURES = bytes([0, 0, 0, 5])
 RIGHT = bytes([0, 0, 0, 8])
+WRONG = bytes([0, 0, 0, 9])
 PROGRAM = bytes([3])
 
 
@@ -163,7 +164,7 @@ class Operator:
                 signer,
                 self.lease,
                 chain_id=world.chain.chain_id,
-                confirmations=self.settings.confirmations,
+                confirmations=self.settings.blocks_deep,
                 policy=self.settings.fee_policy(),
             )
             self.programs = Programs(world.content, FakeProgram, patience_s=patience_s)
