@@ -8,6 +8,7 @@ from sqlalchemy import delete
 
 from cairn.chain import Sender, Store
 from cairn.operator._jobs import suspensions
+from cairn.operator._ports import OperatorError
 from cairn.operator._settings import Settings
 from cairn.operator._status import OperatorStatus, currencies_of, read_status
 from cairn.operator._wiring import connect
@@ -26,12 +27,27 @@ def look(settings: Settings) -> OperatorStatus:
 def initialise(
     settings: Settings, *, stake_wei: int = 0, models: Sequence[int] = ()
 ) -> Iterator[str]:
-    """Stake coin and opt into models; yields a line for each thing done. Raises `ChainError`."""
+    """Bring the stake up to an amount and opt into models; yields a line for each thing done.
+
+    `stake_wei` is what the stake shall be: only what it lacks is deposited. Raises `ChainError`,
+    and `OperatorError` while a deposit may still be on its way.
+    """
     system, signer = connect(settings)
     sender = Sender(system.node, signer, chain_id=system.network.chain_id)
     if stake_wei:
-        sender.send(system.stakes.deposit(stake_wei))
-        yield f"staked {stake_wei} wei"
+        waiting = system.node.nonce(signer.address, pending=True)
+        waiting -= system.node.nonce(signer.address)
+        if waiting > 0:
+            raise OperatorError(
+                f"{waiting} transactions of {signer.address} are in no block yet, and one may be a "
+                "deposit: come again when they are"
+            )
+        has = system.stakes.stake_wei(signer.address)
+        if has < stake_wei:
+            sender.send(system.stakes.deposit(stake_wei - has))
+            yield f"staked {stake_wei - has} wei, {stake_wei} in all"
+        else:
+            yield f"{has} wei are staked already"
     for model_id in models:
         name = system.models.model(model_id).name  # raises for a model that there is not
         if system.stakes.is_serving(signer.address, model_id):
