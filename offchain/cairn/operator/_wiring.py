@@ -93,10 +93,15 @@ class Parts:
     aggregate_round: AggregateRound | None = train_together
 
 
-def connect(settings: Settings) -> tuple[System, LocalSigner]:
-    """The contracts and the account that settings name. Raises `ChainError`."""
+def connect(settings: Settings) -> System:
+    """The contracts that settings name. Raises `ChainError`."""
     deployment = Deployment.load(settings.deployment)
-    system = System.connect(settings.network(deployment.chain_id), deployment)
+    return System.connect(settings.network(deployment.chain_id), deployment)
+
+
+def connect_to_sign(settings: Settings) -> tuple[System, LocalSigner]:
+    """The contracts and the account, unlocked, which takes a second or so. Raises `ChainError`."""
+    system = connect(settings)
     signer = open_account(
         settings.account, system.node, system.network, passphrase_file=settings.passphrase_file
     )
@@ -104,10 +109,15 @@ def connect(settings: Settings) -> tuple[System, LocalSigner]:
 
 
 class Running:
-    """A worker with all that it holds open; `close` lets go of it in order."""
+    """A worker with all that it holds open; `close` lets go of it in order.
 
-    def __init__(self, settings: Settings, parts: Parts) -> None:
-        self.system, signer = connect(settings)
+    What it gets as it is may serve any number of these, one after another.
+    """
+
+    def __init__(
+        self, settings: Settings, parts: Parts, system: System, signer: LocalSigner
+    ) -> None:
+        self.system = system
         self._store = Store(settings.database)
         self._lease: Lease | None = None
         self.content_watch: ContentWatch | None = None

@@ -6,20 +6,21 @@ from collections.abc import Iterator, Sequence
 
 from sqlalchemy import delete
 
-from cairn.chain import Sender, Store
+from cairn.chain import Sender, Store, address_of
 from cairn.operator._jobs import suspensions
 from cairn.operator._ports import OperatorError
 from cairn.operator._settings import Settings
 from cairn.operator._status import OperatorStatus, currencies_of, read_status
-from cairn.operator._wiring import connect
+from cairn.operator._wiring import connect, connect_to_sign
 
 
 def look(settings: Settings) -> OperatorStatus:
     """Chain and store as they are now, whether the worker runs or not."""
-    system, signer = connect(settings)
+    system = connect(settings)
+    account = address_of(settings.account, system.node, system.network)
     store = Store(settings.database)
     try:
-        return read_status(system, signer.address, store)
+        return read_status(system, account, store)
     finally:
         store.close()
 
@@ -32,7 +33,7 @@ def initialise(
     `stake_wei` is what the stake shall be: only what it lacks is deposited. Raises `ChainError`,
     and `OperatorError` while a deposit may still be on its way.
     """
-    system, signer = connect(settings)
+    system, signer = connect_to_sign(settings)
     sender = Sender(system.node, signer, chain_id=system.network.chain_id)
     if stake_wei:
         waiting = system.node.nonce(signer.address, pending=True)
@@ -72,7 +73,7 @@ def resume(settings: Settings, model_id: int) -> Iterator[str]:
 
 def withdraw(settings: Settings, *, unbond_wei: int = 0) -> Iterator[str]:
     """Take out what can be; yields a line for each thing done. Raises `ChainError`."""
-    system, signer = connect(settings)
+    system, signer = connect_to_sign(settings)
     account, stakes = signer.address, system.stakes
     sender = Sender(system.node, signer, chain_id=system.network.chain_id)
     for currency in currencies_of(system.models):

@@ -11,10 +11,10 @@ from typing import Any
 
 from sqlalchemy.exc import OperationalError
 
-from cairn.chain import NodeRefused, NodeUnreachable, StoreBusy
+from cairn.chain import LocalSigner, NodeRefused, NodeUnreachable, StoreBusy, System
 from cairn.operator._health import Health, serve_health
 from cairn.operator._settings import Settings
-from cairn.operator._wiring import Parts, Running
+from cairn.operator._wiring import Parts, Running, connect_to_sign
 from cairn.operator._worker import Worker
 
 _log = logging.getLogger(__name__)
@@ -34,14 +34,19 @@ async def run(settings: Settings, parts: Parts | None = None) -> None:
         loop.add_signal_handler(number, stop.set)
     health = Health(settings.max_step_age_s, time.monotonic)
     server = await serve_health(health, settings)
+    connected: tuple[System, LocalSigner] | None = None  # once, however long it stands by
     running: Running | None = None
     failures = 0
     try:
         while not stop.is_set():
             pause = settings.poll_interval_s
             try:
+                if connected is None:
+                    connected = await asyncio.to_thread(connect_to_sign, settings)
                 if running is None:
-                    running = await asyncio.to_thread(Running, settings, parts or Parts())
+                    running = await asyncio.to_thread(
+                        Running, settings, parts or Parts(), *connected
+                    )
                     _log.info("started", extra={"fields": {"account": running.worker.account}})
                 more, counts = await asyncio.to_thread(_step, running.worker)
                 if more:

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from cairn.chain import NodeUnreachable
+from cairn.chain import NodeUnreachable, StoreBusy
 from cairn.operator import Settings, service
 
 
@@ -49,6 +49,7 @@ class Running:
 
 def test_run__steps_and_counts__keep_off_the_event_loop(monkeypatch):
     worker = Worker()
+    monkeypatch.setattr(service, "connect_to_sign", lambda _: (None, None))
     monkeypatch.setattr(service, "Running", lambda *_: Running(worker))
     asyncio.run(service.run(Settings(account="worker", poll_interval_s=0.01)))
     assert len(worker.threads) >= 4
@@ -69,7 +70,29 @@ def test_run__outage_of_any_length__is_waited_out(monkeypatch):
     async def no_wait(*_: object) -> None:
         return None
 
+    monkeypatch.setattr(service, "connect_to_sign", lambda _: (None, None))
     monkeypatch.setattr(service, "Running", connect)
     monkeypatch.setattr(service, "_wait", no_wait)
     asyncio.run(service.run(Settings(account="worker", poll_interval_s=0.01)))
     assert worker.threads
+
+
+def test_run__standing_by__unlocks_its_account_once(monkeypatch):
+    worker, unlocked, refused = Worker(), [], 5
+
+    def connect(settings):
+        unlocked.append(settings.account)
+        return None, None
+
+    def take(*_: object) -> Running:
+        nonlocal refused
+        refused -= 1
+        if refused > 0:
+            raise StoreBusy("another process")
+        return Running(worker)
+
+    monkeypatch.setattr(service, "connect_to_sign", connect)
+    monkeypatch.setattr(service, "Running", take)
+    settings = Settings(account="worker", poll_interval_s=0.001, standby=True)
+    asyncio.run(service.run(settings))
+    assert worker.threads and unlocked == ["worker"]
