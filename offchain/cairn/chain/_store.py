@@ -67,7 +67,9 @@ intents = Table(
     Column("label", String, nullable=False),
     Column("gas", Number, nullable=False),
     Column("state", String, nullable=False, index=True),
-    Column("displaced", Number, nullable=False, default=0),  # ticks that found the nonce taken
+    # The block at which the nonce was first found taken by others; negative: at which one below it
+    # was found to be nobody's; 0: neither.
+    Column("displaced", Number, nullable=False, default=0),
     Column("block_number", Number),
     Column("gas_used", Number),
     Column("cost_wei", String),
