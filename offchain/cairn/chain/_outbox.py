@@ -212,7 +212,7 @@ class Outbox:
         if since <= 0:  # found for the first time, or the other was found before
             self._update(row.id, displaced=what * max(1, head.number))
             return False
-        return head.number - since >= self._confirmations + _SURE_AFTER
+        return bool(head.number - since >= self._confirmations + _SURE_AFTER)
 
     def _settle(self, row: Any, receipt: Receipt, head: Head) -> str:
         values: dict[str, Any] = {

@@ -79,7 +79,9 @@ def status(account: str | None, as_json: bool) -> None:
 
 @operator.command()
 @account
-@click.option("--stake", type=Coin(), help="Coin that the stake shall be: only what it lacks is deposited.")
+@click.option(
+    "--stake", type=Coin(), help="Coin that the stake shall be: only what it lacks is deposited."
+)
 @click.option("--model", "models", type=int, multiple=True, help="A model to serve; repeatable.")
 def init(account: str | None, stake: int | None, models: tuple[int, ...]) -> None:
     """Bring the stake up to an amount and opt into models. What is done already is left as it is."""

@@ -94,12 +94,32 @@ class Health(Collector):
         for model_id in report.get("suspended", {}):
             stopped.add_metric([str(model_id)], 1)
         yield stopped
+        yield from _stake(report.get("stake", {}))
         if self.content is not None:
             yield from _content(self.content.report, self._clock())
 
 
 def _gauge(name: str, told: str, value: float) -> GaugeMetricFamily:
     return GaugeMetricFamily(name, told, value=value)
+
+
+def _stake(stake: dict[str, Any]) -> Iterator[Metric]:
+    if stake.get("free_wei") is None:
+        return
+    yield _gauge("cairn_operator_free_stake_wei", "Stake that backs nothing", stake["free_wei"])
+    yield _gauge(
+        "cairn_operator_answers_waiting_for_stake",
+        "Open requests that wait for stake to become free",
+        stake["answers_waiting"],
+    )
+    backed = GaugeMetricFamily(
+        "cairn_operator_answers_backed",
+        "How many more answers the free stake can back, if all are to this model",
+        labels=["model"],
+    )
+    for model_id, count in stake["answers_backed"].items():
+        backed.add_metric([str(model_id)], count)
+    yield backed
 
 
 def _content(report: ContentReport, now: float) -> Iterator[Metric]:

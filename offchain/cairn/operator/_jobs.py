@@ -24,6 +24,10 @@ CURSOR = "operator"
 """The name of the worker's position in the chain's logs."""
 
 
+WANTS_STAKE = "too little free stake"
+"""How the note of a job begins that waits for stake."""
+
+
 class Job(StrEnum):
     """Where a request stands, for this operator. docs/spec/operator.md has the picture."""
 
@@ -138,6 +142,12 @@ def change(
 def suspended(db: Connection) -> dict[int, int]:
     """Model -> the request whose answer by this operator was proved wrong."""
     return {row.model_id: row.request_id for row in db.execute(select(suspensions))}
+
+
+def waiting_for_stake(db: Connection) -> int:
+    """How many open requests wait for stake to become free."""
+    where = (requests.c.state == Job.SEEN, requests.c.note.startswith(WANTS_STAKE))
+    return int(db.execute(select(func.count()).where(*where)).scalar_one())
 
 
 def count_by_state(db: Connection, table: Table) -> dict[str, int]:

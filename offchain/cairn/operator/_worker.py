@@ -8,11 +8,11 @@ under a key made of the job, so a step that is cut off anywhere is simply done a
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, delete, func, insert, select
 
 from cairn.chain import (
     ZERO_ADDRESS,
@@ -50,6 +50,7 @@ from cairn.operator._fetches import Fetches, StillFetching
 from cairn.operator._jobs import (
     CURSOR,
     ENDED,
+    WANTS_STAKE,
     Job,
     RoundJob,
     add_once,
@@ -61,6 +62,7 @@ from cairn.operator._jobs import (
     rounds,
     suspended,
     suspensions,
+    waiting_for_stake,
 )
 from cairn.operator._ports import (
     AggregateRound,
@@ -80,6 +82,12 @@ _MOST_ATTEMPTS = 5
 _PAGES_A_STEP = 8
 _OVERLAP_BLOCKS = 16  # logs of these are read again; `_note` may meet them any number of times
 _FILE_FETCHERS = 8
+_SETTLED_A_STEP = 512
+_BATCHES_A_STEP = 16
+_ROUNDS_A_STEP = 64
+_KEYS_A_PAGE = 512
+_STEPS_BETWEEN_PRUNES = 1_000
+_PRUNED_AT_ONCE = 5_000
 
 
 def _say(event: str, *, level: int = logging.INFO, **fields: Any) -> None:
@@ -118,6 +126,8 @@ class Worker:
         self._serving: dict[int, bool] = {}
         self._suspended: dict[int, int] = {}
         self._published: set[bytes] = set()
+        self._free: int | None = None  # stake that was free after the last step, in wei
+        self._locks_wei: dict[int, int] = {}  # model -> what an answer locked the last time
         self._steps = 0
         self._resting: dict[tuple[str, int], int] = {}  # job -> the step that looks at it again
         self._bind(chain_id)
@@ -162,6 +172,15 @@ class Worker:
                 "requests": count_by_state(db, requests),
                 "rounds": count_by_state(db, rounds),
                 "suspended": suspended(db),
+                "stake": {
+                    "free_wei": self._free,
+                    "answers_backed": {
+                        model_id: max(0, self._free or 0) // lock_wei
+                        for model_id, lock_wei in sorted(self._locks_wei.items())
+                        if lock_wei
+                    },
+                    "answers_waiting": waiting_for_stake(db),
+                },
             }
 
     def _bind(self, chain_id: int) -> None:
@@ -240,11 +259,16 @@ class Worker:
         if self._settings.watch != "none":
             others = self._rows(requests, Job.OTHERS, _CHECKS_A_STEP)
             self._each(others, requests, head, self._check)
+        self._prune(head)
         self._gather_settlements(head)
         self._post_settlements(head)
         if self._aggregate_round is not None:
-            self._each(self._rows(rounds, RoundJob.OPEN), rounds, head, self._aggregate)
-            self._each(self._rows(rounds, RoundJob.POSTED), rounds, head, self._finalize)
+            self._each(
+                self._rows(rounds, RoundJob.OPEN, _ROUNDS_A_STEP), rounds, head, self._aggregate
+            )
+            posted = self._rows(rounds, RoundJob.POSTED, _ROUNDS_A_STEP)
+            self._each(posted, rounds, head, self._finalize)
+        self._look_at_stake()
         return False
 
     # --- what the chain says ------------------------------------------------------------------
@@ -340,12 +364,30 @@ class Worker:
 
     # --- parts --------------------------------------------------------------------------------
 
-    def _rows(self, table: Any, state: str, most: int | None = None) -> list[Any]:
+    def _rows(
+        self,
+        table: Any,
+        state: str,
+        most: int,
+        *,
+        columns: Sequence[Any] = (),
+        where: Sequence[Any] = (),
+    ) -> list[Any]:
+        """The oldest jobs of a state that do not rest; all columns, or the key and some more."""
         (key,) = table.primary_key.columns
-        query = select(table).where(table.c.state == state).order_by(key)
         with self._store.read() as db:
-            found = [row for row in db.execute(query) if (table.name, row[0]) not in self._resting]
-        return found[:most]
+            keys: list[int] = []
+            seen = -1
+            while len(keys) < most:
+                query = select(key).where(table.c.state == state, key > seen, *where)
+                page = db.execute(query.order_by(key).limit(_KEYS_A_PAGE)).scalars().all()
+                keys += [one for one in page if (table.name, one) not in self._resting]
+                if len(page) < _KEYS_A_PAGE:
+                    break
+                seen = page[-1]
+            wanted = select(key, *columns) if columns else select(table)
+            query = wanted.where(key.in_(keys[:most])).order_by(key)
+            return list(db.execute(query).all())
 
     def _set(self, table: Any, key: int, **values: Any) -> None:
         with self._store.begin() as db:
@@ -405,6 +447,17 @@ class Worker:
         program = self._programs.get(terms.program_hash, version.program_cid)
         return program.run_packed(features)
 
+    def _look_at_stake(self) -> None:
+        """For `counts`: how much is free, and what an answer locks where we gave one."""
+        if self._free is None:  # the first time: models answered for in lives before
+            c = requests.c
+            query = select(c.model_id, func.max(c.terms_id)).where(c.answered_by == self.account)
+            with self._store.read() as db:
+                given = db.execute(query.group_by(c.model_id)).all()
+            for model_id, terms_id in given:
+                self._locks_wei.setdefault(model_id, self._terms_of(terms_id).lock_wei)
+        self._free = self._free_wei()
+
     def _free_wei(self) -> int:
         """Stake that neither the chain nor an answer or aggregate on its way has taken."""
         free = self._contracts.ledger.free_wei(self.account)
@@ -441,8 +494,9 @@ class Worker:
         if keccak256(row.features) != request.features_hash:
             raise OperatorError("the features in the log are not those that the market knows")
         terms = self._terms_of(row.terms_id)
+        self._locks_wei[row.model_id] = terms.lock_wei
         if self._free_wei() < terms.lock_wei:
-            raise OperatorError(f"too little free stake: an answer locks {terms.lock_wei} wei")
+            raise OperatorError(f"{WANTS_STAKE}: an answer locks {terms.lock_wei} wei")
         outputs = self._run(terms, row.features)
         self._check_with_judge(terms, row.features, outputs)
         key = _key("answer", request_id, row.attempt)
@@ -528,17 +582,28 @@ class Worker:
 
     def _gather_settlements(self, head: Head) -> None:
         """Put answers whose window is over into batches; a batch is fixed before it is sent."""
-        standing = self._rows(requests, Job.ANSWERED)
-        due = [row for row in standing if row.challengeable_until < head.timestamp]
+        c = requests.c
+        due = self._rows(
+            requests,
+            Job.ANSWERED,
+            _SETTLED_A_STEP,
+            columns=(c.challengeable_until, c.attempt),
+            where=(c.challengeable_until < head.timestamp,),
+        )
+        if not due:
+            return
+        with self._store.read() as db:  # when the next one will be due
+            query = select(func.min(c.challengeable_until)).where(
+                c.state == Job.ANSWERED, c.challengeable_until >= head.timestamp
+            )
+            next_at = db.execute(query).scalar_one()
         alone = [[row] for row in due if row.attempt > 0]  # refused in company: one by one
         rest = sorted((row for row in due if row.attempt == 0), key=lambda r: r.challengeable_until)
         size = self._settings.settle_batch
         batches = [rest[at : at + size] for at in range(0, len(rest), size)]
         for batch in alone + batches:
             wait_until = batch[0].challengeable_until + self._settings.settle_delay_s
-            company = any(
-                head.timestamp <= row.challengeable_until <= wait_until for row in standing
-            )
+            company = next_at is not None and next_at <= wait_until
             if batch[0].attempt == 0 and len(batch) < size and company:
                 continue
             key = _key("settle", min(row.request_id for row in batch), batch[0].attempt)
@@ -547,13 +612,17 @@ class Worker:
                     change(db, requests, row.request_id, state=Job.SETTLING, intent=key)
 
     def _post_settlements(self, head: Head) -> None:
-        batches: dict[str, list[Any]] = {}
-        for row in self._rows(requests, Job.SETTLING):
-            batches.setdefault(row.intent, []).append(row)
-        known = self._outbox.get_many(list(batches))
-        for key, batch in batches.items():
-            if key in known:
-                continue
+        c = requests.c
+        with self._store.read() as db:
+            query = select(c.intent).where(c.state == Job.SETTLING).distinct()
+            keys = list(db.execute(query).scalars())
+        known = self._outbox.get_many(keys)
+        for key in [one for one in keys if one not in known][:_BATCHES_A_STEP]:
+            with self._store.read() as db:
+                query = select(c.request_id, c.attempt).where(
+                    c.state == Job.SETTLING, c.intent == key
+                )
+                batch = list(db.execute(query.order_by(c.request_id)))
             ids = [row.request_id for row in batch]
             try:
                 self._outbox.post(key, self._contracts.market.settle(ids), head)
@@ -578,6 +647,28 @@ class Worker:
         for row in batch:
             self._rest(requests, row, 2 ** min(row.attempt, 8))
 
+    def _prune(self, head: Head) -> None:
+        """Now and then: forget requests that ended, or were left, long ago.
+
+        None can be answered again for that: the market takes no answer after the deadline, which
+        passed as long ago, and the cursor reads only its newest blocks again. Should those reach
+        back as far, on a chain that hardly moves, they tell the request's whole story once more.
+        """
+        if self._steps % _STEPS_BETWEEN_PRUNES != 1:
+            return
+        c, before = requests.c, head.timestamp - self._settings.keep_ended_s
+        query = select(c.request_id).where(
+            c.state.in_([*ENDED, Job.LEFT]),
+            c.deadline < before,
+            func.coalesce(c.challengeable_until, 0) < before,
+        )
+        with self._store.read() as db:
+            old = db.execute(query.order_by(c.request_id).limit(_PRUNED_AT_ONCE)).scalars().all()
+        if old:
+            with self._store.begin() as db:
+                db.execute(delete(requests).where(c.request_id.in_(old)))
+            _say("forgot", requests=len(old))
+
     # --- what became of transactions ------------------------------------------------------------
 
     def _follow_up(self) -> None:
@@ -596,7 +687,9 @@ class Worker:
 
     def _refused(self, table: Any, states: tuple[str, ...]) -> list[tuple[Any, str]]:
         with self._store.read() as db:
-            rows = db.execute(select(table).where(table.c.state.in_(states))).all()
+            (key,) = table.primary_key.columns
+            query = select(key, table.c.state, table.c.attempt, table.c.intent)
+            rows = db.execute(query.where(table.c.state.in_(states))).all()
         known = self._outbox.get_many([row.intent for row in rows])
         found = []
         for row in rows:
@@ -635,7 +728,7 @@ class Worker:
             self._set(rounds, row.round_id, state=RoundJob.LEFT, note="nobody handed in")
             return
         if self._free_wei() < plan.lock_wei:
-            raise OperatorError(f"too little free stake: an aggregate locks {plan.lock_wei} wei")
+            raise OperatorError(f"{WANTS_STAKE}: an aggregate locks {plan.lock_wei} wei")
         base = self._version_of(plan.model_id, plan.base_version) if plan.base_version else None
         before = self._version_of(plan.model_id, base.parent) if base and base.parent else None
         cids = [plan.plan_cid, *(update.cid for update in updates)]
@@ -738,4 +831,4 @@ def _key(what: str, which: int, attempt: int) -> str:
     return f"{what}:{which}" if attempt == 0 else f"{what}:{which}:{attempt}"
 
 
-__all__ = ["ENDED", "Worker"]
+__all__ = ["Worker"]

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from cairn.chain import Reverted, Status, StoreBusy
-from cairn.operator import OperatorError, _worker
+from cairn.operator import Health, OperatorError, _worker
 from cairn.operator.fakes import FakeProgram
 from tests.unit.operator.world import COIN, FEATURES, PROGRAM, RIGHT, WINDOW_S, Operator
 
@@ -136,6 +136,73 @@ def test_step__stake_for_two_of_three__answers_two_then_the_third(world, start):
     world.chain.advance(WINDOW_S + 1)
     operator.step(4)
     assert sorted(world.market.answers) == [1, 2, 3]
+
+
+def test_counts__stake_is_nearly_used_up__say_how_many_more_it_backs(world, start):
+    world.ledger.stakes[world.signer.address] = 3 * COIN
+    operator = start(retry_after_steps=1)
+    world.ask()
+    operator.step(2)
+    stake = operator.worker.counts()["stake"]
+    assert stake == {"free_wei": 2 * COIN, "answers_backed": {1: 2}, "answers_waiting": 0}
+    for _ in range(4):
+        world.ask()
+    operator.step(3)
+    stake = operator.worker.counts()["stake"]
+    assert stake == {"free_wei": 0, "answers_backed": {1: 0}, "answers_waiting": 2}
+    health = Health(60, lambda: 0.0)
+    health.stepped(operator.worker.counts())
+    lines = health.metrics().decode().splitlines()
+    assert "cairn_operator_free_stake_wei 0.0" in lines
+    assert 'cairn_operator_answers_backed{model="1"} 0.0' in lines
+    assert "cairn_operator_answers_waiting_for_stake 2.0" in lines
+    again = start(retry_after_steps=1)
+    again.step()
+    assert again.worker.counts()["stake"]["answers_backed"] == {1: 0}, "known from the life before"
+
+
+def test_step__more_rest_than_fit_on_a_page__holds_up_no_other(world, start, monkeypatch):
+    monkeypatch.setattr(_worker, "_KEYS_A_PAGE", 2)
+    monkeypatch.setattr(_worker, "_ANSWERS_A_STEP", 2)
+    second_model(world, b"gone")
+    for _ in range(5):
+        ask_second(world)
+    request_id = world.ask()
+    start(retry_after_steps=50).step(3)
+    assert world.market.answers == {request_id: [RIGHT]}
+
+
+def test_step__many_due__are_settled_a_bounded_number_at_a_time(world, start, monkeypatch):
+    monkeypatch.setattr(_worker, "_SETTLED_A_STEP", 2)
+    operator = start()
+    for _ in range(3):
+        world.ask()
+    operator.step(2)
+    world.chain.advance(WINDOW_S + 1)
+    operator.step()
+    assert operator.worker.counts()["requests"] == {"settling": 2, "answered": 1}
+    operator.step(2)
+    assert {world.status(one) for one in (1, 2, 3)} == {Status.SETTLED}
+
+
+def test_step__ended_long_ago__is_forgotten_and_never_answered_again(world, start):
+    settled, left = world.ask(), world.ask(within_s=1)
+    operator = start(keep_ended_s=86_400)
+    operator.step(2)
+    world.chain.advance(WINDOW_S + 1)
+    operator.step(2)
+    world.chain.advance(86_400)
+    world.chain.mine(20)
+    open_ = world.ask()
+    operator = start(keep_ended_s=86_400)
+    operator.step(2)
+    assert operator.worker.counts()["requests"] == {"settled": 1, "answered": 1}
+    world.chain.advance(3_601)
+    operator = start(keep_ended_s=86_400)
+    operator.step(3)
+    assert operator.worker.counts()["requests"] == {"settled": 1}
+    assert world.market.answers == {settled: [RIGHT], open_: [RIGHT]}
+    assert world.status(left) is Status.OPEN
 
 
 def test_step__rival_answered_first__does_not_answer(world, start):
