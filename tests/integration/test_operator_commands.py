@@ -46,10 +46,13 @@ def test_operator_commands__from_nothing_to_earnings_and_out(
     assert status_of(command)["stake_wei"] == 0
 
     model = str(oracle.model_id)
-    result = command("init", "--stake", "2.5", "--model", model)
+    result = command("init", "--stake", "2", "--model", model)
     assert result.exit_code == 0, result.output
-    again = command("init", "--model", model)
-    assert "is served already" in again.output
+    assert status_of(command)["stake_wei"] == 2 * COIN
+    assert command("init", "--stake", "2.5").exit_code == 0  # what is missing
+    again = command("init", "--stake", "2.5", "--model", model)
+    assert "are staked already" in again.output and "is served already" in again.output
+    command("init", "--stake", "1")
     status = status_of(command)
     assert status["account"] == address
     assert status["free_wei"] == status["stake_wei"] == 5 * COIN // 2

@@ -14,6 +14,7 @@ from cairn.chain import (
     Answered,
     Batch,
     BatchAnchored,
+    Contract,
     Device,
     Log,
     LogCursor,
@@ -33,16 +34,21 @@ from cairn.chain import (
 )
 
 _T = TypeVar("_T")
+_E = TypeVar("_E", UpdateSubmitted, BatchAnchored)
 
 
 class ChainLedger:
-    """A `Ledger` over a deployment's contracts. Reads all their events once, when first asked.
+    """A `Ledger` over a deployment's contracts.
+
+    Reads the events of batches and updates once, when first asked, and the market's once for each
+    request; keeps of all of them only where they are, and of the request asked about what it says.
 
     No call is made "at block N": public nodes keep no past state, and nothing here ever changes.
     """
 
     def __init__(self, system: System) -> None:
         self._system = system
+        self._of_request: dict[int, dict[type[Any], Any]] = {}  # of the one asked about last
 
     @property
     def chain_id(self) -> int:
@@ -95,20 +101,25 @@ class ChainLedger:
     # --- events ------------------------------------------------------------------------------
 
     def requested(self, request_id: int) -> Requested:
-        return self._event(Requested, request_id)
+        return self._market_event(Requested, request_id)
 
     def answered(self, request_id: int) -> Answered:
-        return self._event(Answered, request_id)
+        return self._market_event(Answered, request_id)
 
     def anchored(self, batch_id: int) -> BatchAnchored:
-        return self._event(BatchAnchored, batch_id)
+        return self._event(self._system.devices, BatchAnchored, batch_id)
 
     def updates(self, round_id: int) -> Sequence[tuple[Update, UpdateSubmitted]]:
         what = f"round {round_id}"
         records = self._record(what, lambda: self._system.rounds.updates(round_id))
         pairs = []
         for record in records:
-            pairs.append((record, self._event(UpdateSubmitted, (round_id, record.member))))
+            pairs.append(
+                (
+                    record,
+                    self._event(self._system.rounds, UpdateSubmitted, (round_id, record.member)),
+                )
+            )
         return pairs
 
     def predicted(self, tx_hash: bytes) -> Sequence[Predicted]:
@@ -118,25 +129,44 @@ class ChainLedger:
         events = [self._system.market.decode(log) for log in receipt.logs]
         return [event for event in events if isinstance(event, Predicted)]
 
+    def _market_event(self, kind: type[_T], request_id: int) -> _T:
+        """An event of one request: the others, with their features, are let go as they are read."""
+        if request_id not in self._of_request:
+            market, found = self._system.market, {}
+
+            def handle(_: Connection, logs: list[Log]) -> None:
+                for log in logs:
+                    event = market.decode(log)
+                    if isinstance(event, (Requested, Answered)) and event.request_id == request_id:
+                        found[type(event)] = event
+
+            self._read([(market, (Requested, Answered))], handle)
+            self._of_request = {request_id: found}
+        event: _T | None = self._of_request[request_id].get(kind)
+        if event is None:
+            raise self._absent(f"{kind.__name__} event of {request_id}")
+        return event
+
     @cached_property
-    def _events(self) -> dict[tuple[type[Any], Any], Any]:
-        """The events that an audit needs, by type and key, over the deployment's whole life."""
+    def _places(self) -> dict[tuple[type[Any], Any], int]:
+        """The block of each batch's and update's event: which of them a walk asks for shows on its
+        way, and what all of them say is too much to keep."""
         system = self._system
-        wanted = (
-            (system.market, (Requested, Answered)),
-            (system.rounds, (UpdateSubmitted,)),
-            (system.devices, (BatchAnchored,)),
-        )
-        contracts = [contract for contract, _ in wanted]
-        found: dict[tuple[type[Any], Any], Any] = {}
+        found: dict[tuple[type[Any], Any], int] = {}
 
         def handle(_: Connection, logs: list[Log]) -> None:
             for log in logs:
-                for contract in contracts:
-                    event = contract.decode(log)
-                    if event is not None:
-                        found[type(event), _key(event)] = event
+                event = system.rounds.decode(log) or system.devices.decode(log)
+                if isinstance(event, (UpdateSubmitted, BatchAnchored)):
+                    found[type(event), _key(event)] = log.block_number
 
+        wanted = [(system.rounds, (UpdateSubmitted,)), (system.devices, (BatchAnchored,))]
+        self._read(wanted, handle)
+        return found
+
+    def _read(self, wanted: Sequence[tuple[Contract, tuple[type[Any], ...]]], handle: Any) -> None:
+        """All logs of some events, from the deployment's first block on, a page at a time."""
+        system = self._system
         # The cursor pages, and shrinks a page that the node refuses; nothing has to be kept.
         store = Store("sqlite://")
         try:
@@ -144,7 +174,7 @@ class ChainLedger:
                 store,
                 system.node,
                 "audit",
-                [contract.address for contract in contracts],
+                [contract.address for contract, _ in wanted],
                 [topic for contract, events in wanted for topic in contract.topics(*events)],
                 first_block=system.deployment.first_block,
                 page_blocks=system.network.log_page_blocks,
@@ -152,13 +182,16 @@ class ChainLedger:
             cursor.advance(system.node.head(), handle)
         finally:
             store.close()
-        return found
 
-    def _event(self, kind: type[_T], key: Any) -> _T:
-        event: _T | None = self._events.get((kind, key))
-        if event is None:
-            raise self._absent(f"{kind.__name__} event of {key}")
-        return event
+    def _event(self, contract: Contract, kind: type[_E], key: Any) -> _E:
+        block = self._places.get((kind, key))
+        if block is not None:
+            node = self._system.node
+            for log in node.logs([contract.address], contract.topics(kind), block, block):
+                event = contract.decode(log)
+                if isinstance(event, kind) and _key(event) == key:
+                    return event
+        raise self._absent(f"{kind.__name__} event of {key}")
 
     def _record(self, what: str, read: Callable[[], _T]) -> _T:
         try:
@@ -170,7 +203,7 @@ class ChainLedger:
         return Absent(f"there is no {what} on chain {self.chain_id}")
 
 
-def _key(event: Any) -> Any:
+def _key(event: UpdateSubmitted | BatchAnchored) -> Any:
     if isinstance(event, UpdateSubmitted):
         return event.round_id, event.member
-    return event.batch_id if isinstance(event, BatchAnchored) else event.request_id
+    return event.batch_id

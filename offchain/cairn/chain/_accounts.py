@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
+from eth_utils.address import is_address, to_checksum_address
 from hexbytes import HexBytes
 
 from cairn.chain._errors import AccountError
@@ -90,15 +91,7 @@ def load_account(
     from the environment variable that Ape itself reads, `APE_ACCOUNTS_<alias>_PASSPHRASE`. Raises
     `AccountError`.
     """
-    path = (folder or keystore_folder(environ)) / f"{alias}.json"
-    try:
-        keyfile = json.loads(path.read_text())
-    except FileNotFoundError as error:
-        raise AccountError(
-            f"no account {alias!r} at {path}; make one with `ape accounts generate {alias}`"
-        ) from error
-    except ValueError as error:
-        raise AccountError(f"{path} is not a keystore; restore it from a backup") from error
+    path, keyfile = _keyfile(alias, folder or keystore_folder(environ))
     variables = [f"APE_ACCOUNTS_{name}_PASSPHRASE" for name in (alias, alias.upper())]
     if passphrase_file is not None:
         passphrase = _passphrase_in(passphrase_file)
@@ -110,9 +103,34 @@ def load_account(
             )
         passphrase = found
     try:
-        return LocalSigner(Account.from_key(Account.decrypt(keyfile, passphrase)))
+        signer = LocalSigner(Account.from_key(Account.decrypt(keyfile, passphrase)))
     except ValueError as error:
         raise AccountError(f"the passphrase of account {alias!r} is wrong") from error
+    if signer.address != _address_in(path, keyfile):
+        raise AccountError(f"{path} names another address than its key has; restore it")
+    return signer
+
+
+def _keyfile(alias: str, folder: Path) -> tuple[Path, dict[str, Any]]:
+    path = folder / f"{alias}.json"
+    try:
+        keyfile = json.loads(path.read_text())
+    except FileNotFoundError as error:
+        raise AccountError(
+            f"no account {alias!r} at {path}; make one with `ape accounts generate {alias}`"
+        ) from error
+    except ValueError as error:
+        raise AccountError(f"{path} is not a keystore; restore it from a backup") from error
+    if not isinstance(keyfile, dict):
+        raise AccountError(f"{path} is not a keystore; restore it from a backup")
+    return path, keyfile
+
+
+def _address_in(path: Path, keyfile: Mapping[str, Any]) -> str:
+    address = keyfile.get("address")
+    if not isinstance(address, str) or not is_address(address):
+        raise AccountError(f"{path} names no address; restore it from a backup")
+    return str(to_checksum_address(address))
 
 
 def _passphrase_in(path: Path) -> str:
@@ -174,7 +192,20 @@ def open_account(
 ) -> LocalSigner:
     """An account by the name that settings give: an Ape alias, or `TEST::<n>`, as Ape calls
     account number n of the development mnemonic."""
-    kind, _, index = name.partition("::")
-    if kind == "TEST" and index.isdigit():
-        return development_account(int(index), node, network)
+    index = _development_index(name)
+    if index is not None:
+        return development_account(index, node, network)
     return load_account(name, passphrase_file=passphrase_file)
+
+
+def address_of(name: str, node: Node, network: Network, *, folder: Path | None = None) -> str:
+    """The address of an account by the same name. A keystore names it: nothing is unlocked."""
+    index = _development_index(name)
+    if index is not None:
+        return development_account(index, node, network).address
+    return _address_in(*_keyfile(name, folder or keystore_folder()))
+
+
+def _development_index(name: str) -> int | None:
+    kind, _, index = name.partition("::")
+    return int(index) if kind == "TEST" and index.isdigit() else None

@@ -19,9 +19,15 @@ class LogCursor:
     """A durable position in a chain's logs.
 
     `advance` reads page after page up to the newest block that is deep enough. What the handler
-    writes and the new position are kept together or not at all, so each log is handled exactly
-    once. A page that the node refuses is asked for again at half the size; after each page that
-    worked the size grows by a half, up to the setting.
+    writes and the new position are kept together or not at all. A page that the node refuses is
+    asked for again at half the size; after each page that worked the size grows by a half, up to
+    the setting.
+
+    One endpoint may stand for several nodes out of step: logs may come from one that has not the
+    newest blocks yet, and says nothing of it. So a page counts only if its last block was the same
+    before and after its logs were read, and each page begins `overlap_blocks` before the first
+    new block, for a node that was late then. Without an overlap each log is handled once; with
+    one, at least once, so the handler must be indifferent to a log that it has seen.
     """
 
     def __init__(
@@ -35,6 +41,7 @@ class LogCursor:
         first_block: int = 0,
         confirmations: int = 0,
         page_blocks: int = 2_000,
+        overlap_blocks: int = 0,
     ) -> None:
         self._store = store
         self._node = node
@@ -43,6 +50,8 @@ class LogCursor:
         self._topics = list(topics)
         self._confirmations = confirmations
         self._most = page_blocks
+        self._first_block = first_block
+        self._overlap = overlap_blocks
         with store.begin() as db:
             row = db.execute(select(cursors).where(cursors.c.name == name)).one_or_none()
             if row is None:
@@ -101,10 +110,21 @@ class LogCursor:
                 "waited for; move the store away and start again, the chain holds all it needs"
             )
 
+    def _hash_of(self, number: int) -> bytes:
+        found = self._node.block_hash(number)
+        if found is None:
+            raise NodeUnreachable(
+                f"a node that said it had block {number} has it not; behind a balancer that mixes "
+                "nodes, set more confirmations"
+            )
+        return found
+
     def _page(self, newest: int, handle: Handler) -> None:
-        first = self.next_block
         while True:
+            overlap = min(self._overlap, self.page_blocks // 2)
+            first = max(min(self._first_block, self.next_block), self.next_block - overlap)
             last = min(newest, first + self.page_blocks - 1)
+            last_hash = self._hash_of(last)
             try:
                 found = self._node.logs(self._addresses, self._topics, first, last)
                 break
@@ -115,11 +135,9 @@ class LogCursor:
             except NodeUnreachable:  # perhaps the page was too much; the caller comes again
                 self.page_blocks = max(1, (last - first + 1) // 2)
                 raise
-        last_hash = self._node.block_hash(last)
-        if last_hash is None:
+        if self._hash_of(last) != last_hash:
             raise NodeUnreachable(
-                f"the node that gave the logs has no block {last} yet; behind a balancer that "
-                "mixes nodes, set more confirmations"
+                f"block {last} was rewritten while its logs were read; they are read again"
             )
         grown = min(self._most, self.page_blocks + (self.page_blocks + 1) // 2)
         found.sort(key=lambda log: (log.block_number, log.log_index))
@@ -135,6 +153,6 @@ class LogCursor:
 
 def position_of(store: Store, name: str) -> int | None:
     """The first block that a cursor has not read; None if there is no such cursor."""
-    with store.begin() as db:
+    with store.read() as db:
         query = select(cursors.c.next_block).where(cursors.c.name == name)
         return db.execute(query).scalar_one_or_none()

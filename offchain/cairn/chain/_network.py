@@ -32,10 +32,15 @@ class Network(BaseModel):
     @property
     def is_loopback(self) -> bool:
         """Whether the endpoint is on this machine, judged by its address, not by a name server."""
-        host = urlsplit(self.rpc_url).hostname or ""
-        if host == "localhost":
-            return True
-        try:
-            return ipaddress.ip_address(host).is_loopback
-        except ValueError:
-            return False
+        return is_loopback(self.rpc_url)
+
+
+def is_loopback(url: str) -> bool:
+    """Whether a URL's host is this machine."""
+    host = urlsplit(url).hostname or ""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -7,8 +7,11 @@ transaction for each nonce of an account, so an intent happens at most once:
 * the key is unique: a second `post` of it finds the first;
 * a nonce belongs to one intent (unique in the store), and only one process allots them (`Lease`);
 * a replacement (a higher fee) has the same nonce, so it displaces and never adds;
-* another nonce is allotted only when the first is spent by a transaction that is not ours, so
-  that none of the intent's own can be executed any more.
+* another nonce is allotted only when the first is spent and no block shows a transaction of
+  ours that spent it, some blocks beyond the confirmations long. That is as sure as the node's
+  word: one that hides receipts for longer than that, or a chain rewritten deeper, can have an
+  intent signed twice. Where twice would hurt, the contract must refuse the second, as the
+  market does an answer to a request that has one.
 """
 
 from __future__ import annotations
@@ -30,7 +33,8 @@ from cairn.chain._types import Call, Fees, Head, Receipt
 
 _log = logging.getLogger(__name__)
 
-_SURE_AFTER = 3  # ticks in a row, since one endpoint may stand for several nodes out of step
+_SURE_AFTER = 3  # blocks beyond the confirmations: an endpoint's nodes may be out of step
+_TAKEN, _MISSING = 1, -1  # signs of `displaced`: its nonce was spent, or one below is nobody's
 _NURSED = 16  # waiting transactions that are looked after in one tick; the others wait for these
 
 
@@ -74,7 +78,7 @@ class Spending:
 
 def spending_of(store: Store, account: str) -> Spending:
     """Read without the lease: the process that sends may be running."""
-    with store.begin() as db:
+    with store.read() as db:
         rows = db.execute(
             select(intents.c.state, intents.c.cost_wei).where(intents.c.account == account)
         ).all()
@@ -125,18 +129,18 @@ class Outbox:
         return self._signer.address
 
     def get(self, key: str) -> Intent | None:
-        with self._store.begin() as db:
+        with self._store.read() as db:
             row = db.execute(select(intents).where(intents.c.key == key)).one_or_none()
         return None if row is None else _intent(row)
 
     def get_many(self, keys: Sequence[str]) -> dict[str, Intent]:
-        with self._store.begin() as db:
+        with self._store.read() as db:
             rows = db.execute(select(intents).where(intents.c.key.in_(keys))).all()
         return {row.key: _intent(row) for row in rows}
 
     def live(self) -> list[Intent]:
         """Intents that are not final, by nonce."""
-        with self._store.begin() as db:
+        with self._store.read() as db:
             return [_intent(row) for row in self._live(db)]
 
     def post(self, key: str, call: Call, head: Head) -> Intent:
@@ -164,7 +168,7 @@ class Outbox:
 
     def tick(self, head: Head) -> list[Intent]:
         """Look after everything that is not final; returns what changed its state."""
-        with self._store.begin() as db:
+        with self._store.read() as db:
             rows = self._live(db)
         if not rows:
             return []
@@ -179,6 +183,8 @@ class Outbox:
                 if row.state == State.INCLUDED:  # its block is gone
                     after = State.PENDING
                     self._update(row.id, state=after, block_number=None)
+                if row.displaced > 0:  # it was not spent after all
+                    self._update(row.id, displaced=0)
                 if waiting < _NURSED:
                     self._nurse(row, head, executed, is_next=waiting == 0)
                 waiting += 1
@@ -196,10 +202,17 @@ class Outbox:
             if receipt is not None:
                 return self._settle(row, receipt, head)
         # Its nonce is spent, but not by any transaction of ours that this node knows.
-        if row.displaced + 1 < _SURE_AFTER:
-            self._update(row.id, displaced=row.displaced + 1)
+        if not self._is_sure(row, head, _TAKEN):
             return str(row.state)
         return self._begin_again(row, head)
+
+    def _is_sure(self, row: Any, head: Head, what: int) -> bool:
+        """Whether this was found for long enough: by blocks, since time alone proves nothing."""
+        since = row.displaced * what
+        if since <= 0:  # found for the first time, or the other was found before
+            self._update(row.id, displaced=what * max(1, head.number))
+            return False
+        return bool(head.number - since >= self._confirmations + _SURE_AFTER)
 
     def _settle(self, row: Any, receipt: Receipt, head: Head) -> str:
         values: dict[str, Any] = {
@@ -307,8 +320,11 @@ class Outbox:
         if self._node.nonce(self.account, pending=True) > missing:
             self._update(row.id, displaced=0)
             return
-        if row.displaced + 1 < _SURE_AFTER:
-            self._update(row.id, displaced=row.displaced + 1)
+        with self._store.read() as db:
+            where = (intents.c.account == self.account, intents.c.nonce == missing)
+            if db.execute(select(intents.c.id).where(*where)).first() is not None:
+                return  # ours, and final: this node is behind the one that said so
+        if not self._is_sure(row, head, _MISSING):
             return
         call = Call(self.account, b"", 0, "fill a gap in the nonces")
         gas, fees = self._gas(call), self._offer(head)
@@ -402,7 +418,7 @@ class Outbox:
 
     def _variants(self, intent_id: int) -> Sequence[Any]:
         """All transactions of an intent; the one with the highest nonce and fee first."""
-        with self._store.begin() as db:
+        with self._store.read() as db:
             rows = db.execute(
                 select(transactions).where(transactions.c.intent_id == intent_id)
             ).all()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 
 from cairn.chain._accounts import Signer
-from cairn.chain._errors import NodeUnreachable, Reverted
+from cairn.chain._errors import NodeRefused, NodeUnreachable, Reverted
 from cairn.chain._node import Node, offer
 from cairn.chain._types import Call, Receipt
 
@@ -37,7 +37,7 @@ class Sender:
         """Send a call and wait until it is in a block.
 
         Raises `Reverted` with the contract's reason, `NodeUnreachable` if it is in no block in
-        time: then it may still get into one.
+        time: then it may still get into one. Both name the transaction once it was signed and sent.
         """
         gas = self._node.estimate_gas(self.address, call) * 5 // 4
         raw, tx_hash = self._signer.sign(
@@ -47,19 +47,50 @@ class Sender:
             gas=gas,
             fees=offer(self._node, self._node.head()),
         )
-        self._node.broadcast(raw)
-        until = time.monotonic() + self._timeout_s
-        while (receipt := self._node.receipt(tx_hash)) is None:
-            if time.monotonic() > until:
-                raise NodeUnreachable(
-                    f"{call.label} is in no block after {self._timeout_s:.0f} s "
-                    f"(transaction 0x{tx_hash.hex()}); look for it before trying again"
-                )
-            time.sleep(self._poll_interval_s)
+        known_as = f"{call.label} (transaction 0x{tx_hash.hex()})"
+        receipt = self._wait(raw, tx_hash, known_as)
         if not receipt.succeeded:
+            reason = ""
             try:
                 self._node.read(call, self.address)
             except Reverted as error:
-                raise Reverted(error.reason, call.label) from None
-            raise Reverted("", call.label)
+                reason = error.reason
+            except (NodeRefused, NodeUnreachable):
+                pass
+            raise Reverted(reason, known_as)
         return receipt
+
+    def _wait(self, raw: bytes, tx_hash: bytes, known_as: str) -> Receipt:
+        """Send and look for it, up to the deadline, whatever a node leaves unanswered meanwhile.
+
+        The same bytes may be sent any number of times: they are executed once.
+        """
+        until = time.monotonic() + self._timeout_s
+        is_sent = is_first = True
+        while True:
+            silent: Exception | None = None
+            if is_first or not is_sent:
+                try:
+                    self._node.broadcast(raw)
+                    is_sent = True
+                except NodeUnreachable as error:  # the node may have taken it all the same
+                    is_sent, silent = False, error
+                except (NodeRefused, Reverted):
+                    if is_first:
+                        raise
+                    is_sent = True  # it is refused now since it was taken then
+                is_first = False
+            try:
+                receipt = self._node.receipt(tx_hash)
+            except (NodeRefused, NodeUnreachable) as error:
+                receipt, silent = None, error
+            if receipt is not None:
+                return receipt
+            if time.monotonic() >= until:
+                sent = "was sent" if is_sent else "was perhaps sent"
+                why = f", and at last: {silent}" if silent else ""
+                raise NodeUnreachable(
+                    f"{known_as} {sent}, and no block with it was seen in {self._timeout_s:.0f} s"
+                    f"{why}; look for it before trying again"
+                ) from silent
+            time.sleep(self._poll_interval_s)

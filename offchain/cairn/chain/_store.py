@@ -40,6 +40,8 @@ from cairn.chain._errors import StoreBusy
 Number = BigInteger().with_variant(Integer, "sqlite")
 """64 bits everywhere; SQLite's own integer is that, and only that one counts up by itself."""
 
+_READS_ONLY = "cairn_reads_only"
+
 metadata = MetaData()
 """Tables of everything that shares a store; import what declares them before `Store` is made."""
 
@@ -65,7 +67,9 @@ intents = Table(
     Column("label", String, nullable=False),
     Column("gas", Number, nullable=False),
     Column("state", String, nullable=False, index=True),
-    Column("displaced", Number, nullable=False, default=0),  # ticks that found the nonce taken
+    # The block at which the nonce was first found taken by others; negative: at which one below it
+    # was found to be nobody's; 0: neither.
+    Column("displaced", Number, nullable=False, default=0),
     Column("block_number", Number),
     Column("gas_used", Number),
     Column("cost_wei", String),
@@ -106,7 +110,7 @@ class Store:
         self.engine: Engine = create_engine(parsed)
         if parsed.get_backend_name() == "sqlite":
             event.listen(self.engine, "connect", _prepare_sqlite)
-            event.listen(self.engine, "begin", _begin_immediate)
+            event.listen(self.engine, "begin", _begin_sqlite)
         metadata.create_all(self.engine)
 
     @contextmanager
@@ -114,6 +118,14 @@ class Store:
         """One transaction: all of it is kept, or none."""
         with self.engine.begin() as connection:
             yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """One transaction that only reads: it waits for no writer, and no writer for it."""
+        with self.engine.connect() as connection:
+            connection.execution_options(**{_READS_ONLY: True})
+            with connection.begin():
+                yield connection
 
     def close(self) -> None:
         self.engine.dispose()
@@ -204,5 +216,6 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     connection.execute("PRAGMA busy_timeout = 10000")
 
 
-def _begin_immediate(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+def _begin_sqlite(connection: Connection) -> None:
+    reads = connection.get_execution_options().get(_READS_ONLY, False)
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")

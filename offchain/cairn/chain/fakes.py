@@ -507,6 +507,26 @@ class FakeMarket(FakeContract):
             self.emit(t.Settled(request_id, found.operator))
 
 
+class FakePrograms(FakeContract):
+    """ProgramStore and Evaluator: what is published, and what it says."""
+
+    def __init__(
+        self, chain: FakeChain, address: str, evaluate: Callable[[bytes, bytes], bytes]
+    ) -> None:
+        super().__init__(chain, address)
+        self.published: set[bytes] = set()
+        self._judge = _Judge(evaluate)
+
+    def is_published(self, program_hash: bytes) -> bool:
+        return program_hash in self.published
+
+    def evaluate(self, program_hash: bytes, features: bytes) -> bytes:
+        self.chain._maybe_fail("read")
+        if program_hash not in self.published:
+            raise Reverted("evaluator: program unpublished")
+        return self._judge.evaluate(program_hash, features)
+
+
 class FakeRounds(FakeContract):
     """TrainingRounds: opened and filled by the test, aggregated and finalized by an operator."""
 
@@ -645,6 +665,14 @@ class FakeRounds(FakeContract):
 
 
 @dataclass(frozen=True)
+class _Judge:
+    evaluate: Callable[[bytes, bytes], bytes]
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> _Judge:
+        return self
+
+
+@dataclass(frozen=True)
 class _Parts:
     """What the market calls; kept apart from its state."""
 
@@ -684,6 +712,7 @@ __all__ = [
     "FakeContract",
     "FakeLedger",
     "FakeMarket",
+    "FakePrograms",
     "FakeRegistry",
     "FakeRounds",
     "FakeTally",

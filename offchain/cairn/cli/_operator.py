@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from cairn.logs import configure_logs
 from cairn.operator import OperatorError, Settings
-from cairn.operator.manage import initialise, look, withdraw
+from cairn.operator.manage import initialise, look, resume, withdraw
 from cairn.operator.service import run as run_worker
 
 
@@ -79,11 +79,22 @@ def status(account: str | None, as_json: bool) -> None:
 
 @operator.command()
 @account
-@click.option("--stake", type=Coin(), help="Coin to add to the stake.")
+@click.option(
+    "--stake", type=Coin(), help="Coin that the stake shall be: only what it lacks is deposited."
+)
 @click.option("--model", "models", type=int, multiple=True, help="A model to serve; repeatable.")
 def init(account: str | None, stake: int | None, models: tuple[int, ...]) -> None:
-    """Stake coin and opt into models. What is done already is left as it is."""
+    """Bring the stake up to an amount and opt into models. What is done already is left as it is."""
     for line in initialise(_settings(account), stake_wei=stake or 0, models=models):
+        click.echo(line)
+
+
+@operator.command(name="resume")
+@account
+@click.argument("model_id", type=int)
+def resume_command(account: str | None, model_id: int) -> None:
+    """Answer for a model again that was suspended, once you know why an answer was wrong."""
+    for line in resume(_settings(account), model_id):
         click.echo(line)
 
 

@@ -10,6 +10,7 @@ from cairn.operator._ports import (
     OperatorError,
     ParseProgram,
     ProgramRunner,
+    VersionFile,
 )
 from cairn.operator._programs import Programs
 from cairn.operator._settings import Settings
@@ -30,6 +31,7 @@ __all__ = [
     "ProgramRunner",
     "Programs",
     "Settings",
+    "VersionFile",
     "Worker",
     "read_status",
 ]

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 
 from cairn import chain
-from cairn.operator._ports import AggregateFiles, OperatorError
+from cairn.operator._ports import AggregateFiles, OperatorError, VersionFile
 from cairn.training import (
     Aggregate,
     Plan,
@@ -23,8 +23,8 @@ def aggregate_round(
     posted_plan: chain.Plan,
     plan_file: bytes,
     updates: Sequence[tuple[chain.Update, bytes | None]],
-    base: Callable[[], bytes | None],
-    previous: Callable[[], bytes | None],
+    base: Callable[[], VersionFile | None],
+    previous: Callable[[], VersionFile | None],
 ) -> AggregateFiles:
     """Average the usable updates exactly, derive the program, and write the card."""
     plan = Plan.from_json(plan_file)
@@ -69,7 +69,15 @@ def aggregate_round(
     )
 
 
-def _parameters(file: bytes | None, plan: Plan) -> Int32s | None:
+def _parameters(file: VersionFile | None, plan: Plan) -> Int32s | None:
+    """The integers of a version, which must be those that the chain has the root of."""
     if file is None:
         return None
-    return Aggregate.from_bytes(file, n_parameters=plan.n_parameters).parameters
+    aggregate = Aggregate.from_bytes(file.data, n_parameters=plan.n_parameters)
+    if aggregate.root != file.parameters_root:
+        raise OperatorError(
+            f"the file of the version built on has parameters with the root "
+            f"0x{aggregate.root.hex()}, the registry says 0x{file.parameters_root.hex()}: no "
+            "aggregate is posted on it; tell the model's alliance"
+        )
+    return aggregate.parameters

@@ -13,7 +13,6 @@ from prometheus_client.registry import Collector
 
 from cairn.operator._content_watch import ContentReport, ContentWatch
 from cairn.operator._settings import Settings
-from cairn.operator._worker import Worker
 
 _MOST_HEAD_BYTES = 8_192
 _READ_TIMEOUT_S = 5.0
@@ -33,10 +32,11 @@ class Health(Collector):
         self._steps = 0
         self._counts: dict[str, Any] = {}
 
-    def stepped(self, worker: Worker) -> None:
+    def stepped(self, counts: dict[str, Any]) -> None:
+        """Note a good step and what `Worker.counts` said after it."""
         self._stepped_at = self._clock()
         self._steps += 1
-        self._counts = worker.counts()
+        self._counts = counts
 
     def report(self) -> tuple[bool, dict[str, Any]]:
         age = None if self._stepped_at is None else self._clock() - self._stepped_at
@@ -86,12 +86,40 @@ class Health(Collector):
             for state, count in sorted(report.get(table, {}).items()):
                 family.add_metric([state], count)
             yield family
+        stopped = GaugeMetricFamily(
+            "cairn_operator_suspended",
+            "Models not answered for, since an answer was proved wrong",
+            labels=["model"],
+        )
+        for model_id in report.get("suspended", {}):
+            stopped.add_metric([str(model_id)], 1)
+        yield stopped
+        yield from _stake(report.get("stake", {}))
         if self.content is not None:
             yield from _content(self.content.report, self._clock())
 
 
 def _gauge(name: str, told: str, value: float) -> GaugeMetricFamily:
     return GaugeMetricFamily(name, told, value=value)
+
+
+def _stake(stake: dict[str, Any]) -> Iterator[Metric]:
+    if stake.get("free_wei") is None:
+        return
+    yield _gauge("cairn_operator_free_stake_wei", "Stake that backs nothing", stake["free_wei"])
+    yield _gauge(
+        "cairn_operator_answers_waiting_for_stake",
+        "Open requests that wait for stake to become free",
+        stake["answers_waiting"],
+    )
+    backed = GaugeMetricFamily(
+        "cairn_operator_answers_backed",
+        "How many more answers the free stake can back, if all are to this model",
+        labels=["model"],
+    )
+    for model_id, count in stake["answers_backed"].items():
+        backed.add_metric([str(model_id)], count)
+    yield backed
 
 
 def _content(report: ContentReport, now: float) -> Iterator[Metric]:

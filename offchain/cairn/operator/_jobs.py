@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import (
     Column,
+    ColumnElement,
     Connection,
     LargeBinary,
     String,
@@ -21,6 +22,10 @@ from cairn.chain import Number, metadata
 
 CURSOR = "operator"
 """The name of the worker's position in the chain's logs."""
+
+
+WANTS_STAKE = "too little free stake"
+"""How the note of a job begins that waits for stake."""
 
 
 class Job(StrEnum):
@@ -88,6 +93,14 @@ rounds = Table(
     Column("note", String),
 )
 
+suspensions = Table(
+    "operator_suspensions",
+    metadata,
+    Column("model_id", Number, primary_key=True, autoincrement=False),
+    Column("request_id", Number, nullable=False),  # whose answer of ours was proved wrong
+)
+"""Models that no more answers are given for until a person has looked."""
+
 bindings = Table(
     "operator_bindings",
     metadata,
@@ -110,9 +123,31 @@ def add_once(db: Connection, table: Table, key: Column[Any], values: dict[str, A
         db.execute(insert(table).values(**values))
 
 
-def change(db: Connection, table: Table, key: Any, **values: Any) -> None:
+def change(
+    db: Connection,
+    table: Table,
+    key: Any,
+    *,
+    only_if: ColumnElement[bool] | None = None,
+    **values: Any,
+) -> bool:
+    """Change a row; whether there was one, and one of that kind."""
     (column,) = table.primary_key.columns
-    db.execute(update(table).where(column == key).values(**values))
+    query = update(table).where(column == key)
+    if only_if is not None:
+        query = query.where(only_if)
+    return bool(db.execute(query.values(**values)).rowcount)
+
+
+def suspended(db: Connection) -> dict[int, int]:
+    """Model -> the request whose answer by this operator was proved wrong."""
+    return {row.model_id: row.request_id for row in db.execute(select(suspensions))}
+
+
+def waiting_for_stake(db: Connection) -> int:
+    """How many open requests wait for stake to become free."""
+    where = (requests.c.state == Job.SEEN, requests.c.note.startswith(WANTS_STAKE))
+    return int(db.execute(select(func.count()).where(*where)).scalar_one())
 
 
 def count_by_state(db: Connection, table: Table) -> dict[str, int]:

@@ -52,13 +52,21 @@ class AggregateFiles:
     card: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class VersionFile:
+    """The aggregate's file that a version came from, and the root of its parameters on chain."""
+
+    data: bytes
+    parameters_root: bytes
+
+
 class AggregateRound(Protocol):
     """The arithmetic of a round.
 
     Gets the plan as the chain has it and its file; the updates as posted, with their files, or None
     where nobody shows one; and functions that fetch the aggregate of the base version and of the
-    version that this was trained from (None where there is none). Checks every root; raises
-    `CairnError` that says what does not hold.
+    version that this was trained from (None where there is none). Checks every root, those of the
+    versions too; raises `CairnError` that says what does not hold.
     """
 
     def __call__(
@@ -66,8 +74,8 @@ class AggregateRound(Protocol):
         posted_plan: Plan,
         plan_file: bytes,
         updates: Sequence[tuple[Update, bytes | None]],
-        base: Callable[[], bytes | None],
-        previous: Callable[[], bytes | None],
+        base: Callable[[], VersionFile | None],
+        previous: Callable[[], VersionFile | None],
     ) -> AggregateFiles: ...
 
 
@@ -124,6 +132,16 @@ class Rounds(Decodes, Protocol):
     def finalize(self, round_id: int) -> Call: ...
 
 
+class Programs(Protocol):
+    def is_published(self, program_hash: bytes) -> bool: ...
+
+
+class Judge(Protocol):
+    def evaluate(self, program_hash: bytes, features: bytes) -> bytes:
+        """What a challenge would find to be right. Raises `Reverted` if it cannot be run."""
+        ...
+
+
 @dataclass(frozen=True)
 class Contracts:
     """The contracts that the worker works with."""
@@ -132,3 +150,5 @@ class Contracts:
     registry: Registry
     ledger: Ledger
     rounds: Rounds
+    programs: Programs
+    judge: Judge

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from concurrent.futures import Future, ThreadPoolExecutor
-from concurrent.futures import TimeoutError as NotYet
 
+from cairn.operator._fetches import Fetches, StillFetching
 from cairn.operator._ports import Content, OperatorError, ParseProgram, ProgramRunner
 
 _MOST = 32  # programs kept in memory
@@ -15,17 +14,19 @@ _FETCHERS = 4
 class Programs:
     """The newest programs in memory. A program runs only if its hash is the one asked for.
 
-    Fetching goes on in the background, so that a store that hangs on one CID holds up the jobs
-    that want it, and no others.
+    Fetching goes on in the background: a store that hangs on some CIDs holds up the jobs that want
+    those, and a step as a whole no longer than `patience_s`.
     """
 
     def __init__(self, content: Content, parse: ParseProgram, *, patience_s: float = 2.0) -> None:
         self._content = content
         self._parse = parse
-        self._patience_s = patience_s
         self._kept: OrderedDict[bytes, ProgramRunner] = OrderedDict()
-        self._coming: dict[bytes, Future[ProgramRunner]] = {}
-        self._fetchers = ThreadPoolExecutor(_FETCHERS, thread_name_prefix="fetch")
+        self._coming: Fetches[ProgramRunner] = Fetches(_FETCHERS, patience_s=patience_s)
+
+    def new_step(self) -> None:
+        """A step begins: it may wait anew, and ask again for what failed."""
+        self._coming.new_step()
 
     def get(self, program_hash: bytes, cid: bytes) -> ProgramRunner:
         """Raises `CairnError` if it is not to be had yet, or is not what the chain says it is."""
@@ -33,19 +34,12 @@ class Programs:
         if kept is not None:
             self._kept.move_to_end(program_hash)
             return kept
-        if program_hash not in self._coming:
-            self._coming[program_hash] = self._fetchers.submit(self._load, program_hash, cid)
+        self._coming.begin(program_hash, lambda: self._load(program_hash, cid))
         try:
-            program = self._coming[program_hash].result(self._patience_s)
-        except NotYet:
-            if not self._coming[program_hash].done():
-                raise OperatorError("its program is still being fetched") from None
-            del self._coming[program_hash]
-            raise
-        except BaseException:
-            del self._coming[program_hash]
-            raise
-        del self._coming[program_hash]
+            program = self._coming.get(program_hash)
+        except StillFetching:
+            raise OperatorError("its program is still being fetched") from None
+        self._coming.drop(program_hash)
         self._kept[program_hash] = program
         while len(self._kept) > _MOST:
             self._kept.popitem(last=False)
@@ -61,4 +55,4 @@ class Programs:
         return program
 
     def close(self) -> None:
-        self._fetchers.shutdown(wait=False, cancel_futures=True)
+        self._coming.close()

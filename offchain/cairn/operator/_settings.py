@@ -86,6 +86,12 @@ class Settings(ConnectionSettings):
     )
     aggregate: bool = Field(True, description="Aggregate the rounds of the models served.")
 
+    keep_ended_s: int = Field(
+        30 * 86_400,
+        ge=86_400,
+        description="How long after its end a request stays in the database.",
+    )
+
     content_check_interval_s: float = Field(
         86_400.0,
         ge=0,

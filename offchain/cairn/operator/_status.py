@@ -14,7 +14,14 @@ from cairn.chain import (
     position_of,
     spending_of,
 )
-from cairn.operator._jobs import CURSOR, count_by_state, requests, rounds
+from cairn.operator._jobs import (
+    CURSOR,
+    count_by_state,
+    requests,
+    rounds,
+    suspended,
+    waiting_for_stake,
+)
 
 
 @dataclass(frozen=True)
@@ -41,6 +48,12 @@ class OperatorStatus:
     requests: dict[str, int] = field(default_factory=dict)
     """State -> how many."""
     rounds: dict[str, int] = field(default_factory=dict)
+    suspended: dict[int, int] = field(default_factory=dict)
+    """Model -> the request whose answer was proved wrong; no more are given until `resume`."""
+    answers_backed: dict[int, int] = field(default_factory=dict)
+    """Model served and on sale -> how many more answers the free stake can back, all to it."""
+    answers_waiting: int = 0
+    """Open requests that wait for stake to become free."""
     transactions_waiting: int = 0
 
     def as_text(self) -> str:
@@ -55,17 +68,27 @@ class OperatorStatus:
         lines = [
             ("account", f"{self.account}, {coin(self.balance_wei)}"),
             ("stake", f"{coin(self.stake_wei)}: {coin(self.free_wei)} free, the rest locked"),
+            ("can back", self._backed()),
             ("unbonding", coin(self.unbonding_wei)),
             ("bounties", coin(self.bounty_wei)),
             ("earned", ", ".join(f"{n} of {c}" for c, n in self.owed.items()) or "nothing owed"),
             ("fees paid", coin(self.fees_spent_wei)),
             ("serves", ", ".join(f"model {one}" for one in self.serves) or "no model"),
+            *(
+                ("SUSPENDED", f"model {model_id}: our answer to request {request_id} was wrong")
+                for model_id, request_id in self.suspended.items()
+            ),
             ("requests", jobs(self.requests)),
             ("rounds", jobs(self.rounds)),
             ("waiting", f"{self.transactions_waiting} transactions"),
             ("read", f"up to block {self.next_block - 1} of {self.head_block}"),
         ]
         return "\n".join(f"{name:<10} {value}" for name, value in lines)
+
+    def _backed(self) -> str:
+        told = [f"{n} more answers to model {one}" for one, n in self.answers_backed.items()]
+        text = " or ".join(told) or "no answer: no model served is on sale"
+        return text + (f"; {self.answers_waiting} wait for stake" if self.answers_waiting else "")
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -87,14 +110,22 @@ def read_status(system: System, account: str, store: Store | None = None) -> Ope
         for model_id in range(1, system.models.n_models() + 1)
         if stakes.is_serving(account, model_id)
     )
+    free_wei = stakes.free_wei(account)
+    backed: dict[int, int] = {}
+    for model_id in serves:
+        terms_id = system.models.current_terms(model_id)
+        if terms_id:
+            backed[model_id] = free_wei // max(1, system.models.terms(terms_id).lock_wei)
     owed = {one: system.market.owed(account, one) for one in currencies_of(system.models)}
     kept: dict[str, Any] = {"next_block": 0, "fees_spent_wei": 0}
     if store is not None:
         spending = spending_of(store, account)
-        with store.begin() as db:
+        with store.read() as db:
             jobs = {
                 "requests": count_by_state(db, requests),
                 "rounds": count_by_state(db, rounds),
+                "suspended": suspended(db),
+                "answers_waiting": waiting_for_stake(db),
             }
         kept = {
             "next_block": position_of(store, CURSOR) or 0,
@@ -109,12 +140,13 @@ def read_status(system: System, account: str, store: Store | None = None) -> Ope
         head_timestamp=head.timestamp,
         balance_wei=system.node.balance_wei(account),
         stake_wei=stakes.stake_wei(account),
-        free_wei=stakes.free_wei(account),
+        free_wei=free_wei,
         locked_wei=stakes.locked_wei(account),
         unbonding_wei=stakes.unbonding_wei(account),
         unbonding_ready_at=stakes.unbonding_ready_at(account),
         bounty_wei=stakes.bounty_wei(account),
         serves=serves,
+        answers_backed=backed,
         owed={currency: amount for currency, amount in owed.items() if amount},
         **kept,
     )

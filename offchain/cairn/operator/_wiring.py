@@ -19,7 +19,14 @@ from cairn.chain import (
 from cairn.domain.cid import Cid
 from cairn.domain.programs import parse_program
 from cairn.operator._content_watch import ContentWatch
-from cairn.operator._ports import AggregateFiles, AggregateRound, Content, Contracts, ParseProgram
+from cairn.operator._ports import (
+    AggregateFiles,
+    AggregateRound,
+    Content,
+    Contracts,
+    ParseProgram,
+    VersionFile,
+)
 from cairn.operator._programs import Programs
 from cairn.operator._settings import Settings
 from cairn.operator._worker import Worker
@@ -67,8 +74,8 @@ def train_together(
     posted_plan: Plan,
     plan_file: bytes,
     updates: Sequence[tuple[Update, bytes | None]],
-    base: Callable[[], bytes | None],
-    previous: Callable[[], bytes | None],
+    base: Callable[[], VersionFile | None],
+    previous: Callable[[], VersionFile | None],
 ) -> AggregateFiles:
     """The arithmetic of `cairn.training`, imported when there is a round: it brings scikit-learn."""
     from cairn.operator._aggregate import aggregate_round
@@ -86,10 +93,15 @@ class Parts:
     aggregate_round: AggregateRound | None = train_together
 
 
-def connect(settings: Settings) -> tuple[System, LocalSigner]:
-    """The contracts and the account that settings name. Raises `ChainError`."""
+def connect(settings: Settings) -> System:
+    """The contracts that settings name. Raises `ChainError`."""
     deployment = Deployment.load(settings.deployment)
-    system = System.connect(settings.network(deployment.chain_id), deployment)
+    return System.connect(settings.network(deployment.chain_id), deployment)
+
+
+def connect_to_sign(settings: Settings) -> tuple[System, LocalSigner]:
+    """The contracts and the account, unlocked, which takes a second or so. Raises `ChainError`."""
+    system = connect(settings)
     signer = open_account(
         settings.account, system.node, system.network, passphrase_file=settings.passphrase_file
     )
@@ -97,10 +109,15 @@ def connect(settings: Settings) -> tuple[System, LocalSigner]:
 
 
 class Running:
-    """A worker with all that it holds open; `close` lets go of it in order."""
+    """A worker with all that it holds open; `close` lets go of it in order.
 
-    def __init__(self, settings: Settings, parts: Parts) -> None:
-        self.system, signer = connect(settings)
+    What it gets as it is may serve any number of these, one after another.
+    """
+
+    def __init__(
+        self, settings: Settings, parts: Parts, system: System, signer: LocalSigner
+    ) -> None:
+        self.system = system
         self._store = Store(settings.database)
         self._lease: Lease | None = None
         self.content_watch: ContentWatch | None = None
@@ -120,7 +137,12 @@ class Running:
             self.worker = Worker(
                 settings,
                 Contracts(
-                    self.system.market, self.system.models, self.system.stakes, self.system.rounds
+                    market=self.system.market,
+                    registry=self.system.models,
+                    ledger=self.system.stakes,
+                    rounds=self.system.rounds,
+                    programs=self.system.programs,
+                    judge=self.system.evaluator,
                 ),
                 self.system.node,
                 self._store,
@@ -139,9 +161,9 @@ class Running:
     def close(self) -> None:
         if self.content_watch is not None:
             self.content_watch.close()
-        programs: Programs | None = getattr(self, "_programs", None)
-        if programs is not None:
-            programs.close()
+        for part in (getattr(self, "worker", None), getattr(self, "_programs", None)):
+            if part is not None:
+                part.close()
         if self._lease is not None:
             self._lease.release()
         self._store.close()

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from cairn.chain import Sender, Store
+from sqlalchemy import delete
+
+from cairn.chain import Sender, Store, address_of
+from cairn.operator._jobs import suspensions
+from cairn.operator._ports import OperatorError
 from cairn.operator._settings import Settings
 from cairn.operator._status import OperatorStatus, currencies_of, read_status
-from cairn.operator._wiring import connect
+from cairn.operator._wiring import connect, connect_to_sign
 
 
 def look(settings: Settings) -> OperatorStatus:
     """Chain and store as they are now, whether the worker runs or not."""
-    system, signer = connect(settings)
+    system = connect(settings)
+    account = address_of(settings.account, system.node, system.network)
     store = Store(settings.database)
     try:
-        return read_status(system, signer.address, store)
+        return read_status(system, account, store)
     finally:
         store.close()
 
@@ -23,12 +28,27 @@ def look(settings: Settings) -> OperatorStatus:
 def initialise(
     settings: Settings, *, stake_wei: int = 0, models: Sequence[int] = ()
 ) -> Iterator[str]:
-    """Stake coin and opt into models; yields a line for each thing done. Raises `ChainError`."""
-    system, signer = connect(settings)
+    """Bring the stake up to an amount and opt into models; yields a line for each thing done.
+
+    `stake_wei` is what the stake shall be: only what it lacks is deposited. Raises `ChainError`,
+    and `OperatorError` while a deposit may still be on its way.
+    """
+    system, signer = connect_to_sign(settings)
     sender = Sender(system.node, signer, chain_id=system.network.chain_id)
     if stake_wei:
-        sender.send(system.stakes.deposit(stake_wei))
-        yield f"staked {stake_wei} wei"
+        waiting = system.node.nonce(signer.address, pending=True)
+        waiting -= system.node.nonce(signer.address)
+        if waiting > 0:
+            raise OperatorError(
+                f"{waiting} transactions of {signer.address} are in no block yet, and one may be a "
+                "deposit: come again when they are"
+            )
+        has = system.stakes.stake_wei(signer.address)
+        if has < stake_wei:
+            sender.send(system.stakes.deposit(stake_wei - has))
+            yield f"staked {stake_wei - has} wei, {stake_wei} in all"
+        else:
+            yield f"{has} wei are staked already"
     for model_id in models:
         name = system.models.model(model_id).name  # raises for a model that there is not
         if system.stakes.is_serving(signer.address, model_id):
@@ -39,9 +59,21 @@ def initialise(
     yield f"free stake: {system.stakes.free_wei(signer.address)} wei"
 
 
+def resume(settings: Settings, model_id: int) -> Iterator[str]:
+    """Answer for a model again whose answers were stopped; a running worker does so at once."""
+    store = Store(settings.database)
+    try:
+        with store.begin() as db:
+            where = suspensions.c.model_id == model_id
+            known = db.execute(delete(suspensions).where(where)).rowcount
+    finally:
+        store.close()
+    yield f"model {model_id} is {'answered for again' if known else 'not suspended'}"
+
+
 def withdraw(settings: Settings, *, unbond_wei: int = 0) -> Iterator[str]:
     """Take out what can be; yields a line for each thing done. Raises `ChainError`."""
-    system, signer = connect(settings)
+    system, signer = connect_to_sign(settings)
     account, stakes = signer.address, system.stakes
     sender = Sender(system.node, signer, chain_id=system.network.chain_id)
     for currency in currencies_of(system.models):

@@ -7,17 +7,20 @@ import contextlib
 import logging
 import signal
 import time
+from typing import Any
 
 from sqlalchemy.exc import OperationalError
 
-from cairn.chain import NodeRefused, NodeUnreachable, StoreBusy
+from cairn.chain import LocalSigner, NodeRefused, NodeUnreachable, StoreBusy, System
 from cairn.operator._health import Health, serve_health
 from cairn.operator._settings import Settings
-from cairn.operator._wiring import Parts, Running
+from cairn.operator._wiring import Parts, Running, connect_to_sign
+from cairn.operator._worker import Worker
 
 _log = logging.getLogger(__name__)
 
 _LONGEST_WAIT_S = 60.0
+_MOST_DOUBLINGS = 10
 
 
 async def run(settings: Settings, parts: Parts | None = None) -> None:
@@ -31,25 +34,31 @@ async def run(settings: Settings, parts: Parts | None = None) -> None:
         loop.add_signal_handler(number, stop.set)
     health = Health(settings.max_step_age_s, time.monotonic)
     server = await serve_health(health, settings)
+    connected: tuple[System, LocalSigner] | None = None  # once, however long it stands by
     running: Running | None = None
     failures = 0
     try:
         while not stop.is_set():
             pause = settings.poll_interval_s
             try:
+                if connected is None:
+                    connected = await asyncio.to_thread(connect_to_sign, settings)
                 if running is None:
-                    running = await asyncio.to_thread(Running, settings, parts or Parts())
+                    running = await asyncio.to_thread(
+                        Running, settings, parts or Parts(), *connected
+                    )
                     _log.info("started", extra={"fields": {"account": running.worker.account}})
-                if await asyncio.to_thread(running.worker.step):
+                more, counts = await asyncio.to_thread(_step, running.worker)
+                if more:
                     pause = 0
-                health.stepped(running.worker)
+                health.stepped(counts)
                 if running.content_watch is not None:
                     health.content = running.content_watch
                     running.content_watch.tick()
                 failures = 0
             except (NodeUnreachable, NodeRefused, OperationalError) as error:
                 failures += 1
-                pause = min(settings.poll_interval_s * 2**failures, _LONGEST_WAIT_S)
+                pause = pause_after(failures, settings.poll_interval_s)
                 _log.warning("cannot work", extra={"fields": {"why": str(error)}})
             except StoreBusy as error:
                 if not settings.standby:
@@ -70,6 +79,17 @@ async def run(settings: Settings, parts: Parts | None = None) -> None:
         if running is not None:
             await asyncio.to_thread(running.close)
         _log.info("stopped")
+
+
+def _step(worker: Worker) -> tuple[bool, dict[str, Any]]:
+    """A step and its figures, both of which ask the database: nothing for the event loop."""
+    return worker.step(), worker.counts()
+
+
+def pause_after(failures: int, poll_interval_s: float) -> float:
+    """Seconds to wait after so many failures in a row: twice as long each time, up to a bound."""
+    longer = float(2 ** min(failures, _MOST_DOUBLINGS))
+    return min(poll_interval_s * longer, _LONGEST_WAIT_S)
 
 
 async def _wait(stop: asyncio.Event, seconds: float) -> None:

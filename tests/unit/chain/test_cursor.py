@@ -157,3 +157,72 @@ def test_advance__chain_ends_before_the_first_block__says_so(cursor, chain, tall
     one = cursor(first_block=50)
     with pytest.raises(NodeBehind, match="begins at block 50"):
         one.advance(chain.head(), names_into([], tally))
+
+
+class Balancer:
+    """Two nodes behind one endpoint: logs come from one that is some blocks behind the other."""
+
+    def __init__(self, chain, lag: int) -> None:
+        self.chain, self.lag = chain, lag
+
+    def __getattr__(self, name):
+        return getattr(self.chain, name)
+
+    def logs(self, addresses, topics, first, last):
+        newest = self.chain.blocks[-1].number - self.lag
+        return self.chain.logs(addresses, topics, first, min(last, newest))
+
+
+def test_advance__logs_from_a_node_that_lags__are_found_later(store, chain, tally):
+    seen = set()
+
+    def handle(db, logs):
+        seen.update(tally.decode(log).name for log in logs)
+
+    balancer = Balancer(chain, lag=1)
+    one = LogCursor(store, balancer, "t", [tally.address], tally.topics(), overlap_blocks=4)
+    add(chain, tally, "a", "b")
+    one.advance(chain.head(), handle)
+    assert seen == {"a"}
+    assert one.next_block == chain.blocks[-1].number + 1
+    balancer.lag = 0
+    chain.mine()
+    one.advance(chain.head(), handle)
+    assert seen == {"a", "b"}
+
+
+def test_advance__block_rewritten_while_its_logs_are_read__reads_them_again(store, chain, tally):
+    seen = []
+    add(chain, tally, "a")
+    one = LogCursor(store, chain, "t", [tally.address], tally.topics())
+    logs = chain.logs
+
+    def rewritten(*arguments):
+        found = logs(*arguments)
+        chain.logs = logs
+        chain.reorganise(1)
+        add(chain, tally, "b")
+        del chain.blocks[-2]  # a block of the same number, with another log
+        chain.blocks[-1].number -= 1
+        return found
+
+    chain.logs = rewritten
+    head = chain.head()
+    with pytest.raises(NodeUnreachable, match="rewritten"):
+        one.advance(head, names_into(seen, tally))
+    assert seen == [] and one.next_block == 0
+
+
+@pytest.mark.parametrize("page_blocks", [1, 2, 3, 100])
+def test_advance__overlap__holds_pages_to_the_most_that_is_allowed(
+    store, chain, tally, page_blocks
+):
+    seen = []
+    add(chain, tally, *"abcdefgh")
+    chain.most_blocks_a_page = page_blocks
+    one = LogCursor(
+        store, chain, "t", [tally.address], tally.topics(), page_blocks=64, overlap_blocks=8
+    )
+    one.advance(chain.head(), names_into(seen, tally))
+    assert sorted(set(seen)) == list("abcdefgh")
+    assert one.next_block == chain.blocks[-1].number + 1

@@ -12,6 +12,7 @@ from cairn.chain import (
     Network,
     Phase,
     Status,
+    address_of,
     development_account,
     load_abi,
     load_account,
@@ -129,6 +130,24 @@ def test_load_account__passphrase_file_of_others_too__is_refused(keystore, tmp_p
         load_account("worker", folder=keystore, passphrase_file=path, environ={})
     path.chmod(0o400)
     assert load_account("worker", folder=keystore, passphrase_file=path, environ={}).address
+
+
+def test_address_of__keystore__is_read_without_a_passphrase(keystore, monkeypatch):
+    monkeypatch.setattr(Account, "decrypt", None)  # any use of it fails
+    address = Account.from_key(bytes(31) + b"\x05").address
+    assert address_of("worker", FakeChain(), LOCAL, folder=keystore) == address
+    assert address_of("TEST::0", FakeChain(), LOCAL).startswith("0xf39F")
+    with pytest.raises(AccountError, match="ape accounts generate other"):
+        address_of("other", FakeChain(), LOCAL, folder=keystore)
+
+
+@pytest.mark.parametrize("address", [None, "0x12", "ab" * 20])
+def test_load_account__keystore_of_another_address__is_refused(keystore, tmp_path, address):
+    keyfile = json.loads((keystore / "worker.json").read_text())
+    (tmp_path / "worker.json").write_text(json.dumps({**keyfile, "address": address}))
+    environ = {"APE_ACCOUNTS_worker_PASSPHRASE": "secret"}
+    with pytest.raises(AccountError, match="address"):
+        load_account("worker", folder=tmp_path, environ=environ)
 
 
 LOCAL = Network(rpc_url="http://127.0.0.1:8545", chain_id=4690)

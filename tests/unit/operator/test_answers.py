@@ -1,9 +1,12 @@
 """Requests: answered once, settled, and left alone where an answer would be wrong or refused."""
 
+import time
+from dataclasses import replace
+
 import pytest
 
 from cairn.chain import Reverted, Status, StoreBusy
-from cairn.operator import OperatorError
+from cairn.operator import Health, OperatorError, _worker
 from cairn.operator.fakes import FakeProgram
 from tests.unit.operator.world import COIN, FEATURES, PROGRAM, RIGHT, WINDOW_S, Operator
 
@@ -135,6 +138,73 @@ def test_step__stake_for_two_of_three__answers_two_then_the_third(world, start):
     assert sorted(world.market.answers) == [1, 2, 3]
 
 
+def test_counts__stake_is_nearly_used_up__say_how_many_more_it_backs(world, start):
+    world.ledger.stakes[world.signer.address] = 3 * COIN
+    operator = start(retry_after_steps=1)
+    world.ask()
+    operator.step(2)
+    stake = operator.worker.counts()["stake"]
+    assert stake == {"free_wei": 2 * COIN, "answers_backed": {1: 2}, "answers_waiting": 0}
+    for _ in range(4):
+        world.ask()
+    operator.step(3)
+    stake = operator.worker.counts()["stake"]
+    assert stake == {"free_wei": 0, "answers_backed": {1: 0}, "answers_waiting": 2}
+    health = Health(60, lambda: 0.0)
+    health.stepped(operator.worker.counts())
+    lines = health.metrics().decode().splitlines()
+    assert "cairn_operator_free_stake_wei 0.0" in lines
+    assert 'cairn_operator_answers_backed{model="1"} 0.0' in lines
+    assert "cairn_operator_answers_waiting_for_stake 2.0" in lines
+    again = start(retry_after_steps=1)
+    again.step()
+    assert again.worker.counts()["stake"]["answers_backed"] == {1: 0}, "known from the life before"
+
+
+def test_step__more_rest_than_fit_on_a_page__holds_up_no_other(world, start, monkeypatch):
+    monkeypatch.setattr(_worker, "_KEYS_A_PAGE", 2)
+    monkeypatch.setattr(_worker, "_ANSWERS_A_STEP", 2)
+    second_model(world, b"gone")
+    for _ in range(5):
+        ask_second(world)
+    request_id = world.ask()
+    start(retry_after_steps=50).step(3)
+    assert world.market.answers == {request_id: [RIGHT]}
+
+
+def test_step__many_due__are_settled_a_bounded_number_at_a_time(world, start, monkeypatch):
+    monkeypatch.setattr(_worker, "_SETTLED_A_STEP", 2)
+    operator = start()
+    for _ in range(3):
+        world.ask()
+    operator.step(2)
+    world.chain.advance(WINDOW_S + 1)
+    operator.step()
+    assert operator.worker.counts()["requests"] == {"settling": 2, "answered": 1}
+    operator.step(2)
+    assert {world.status(one) for one in (1, 2, 3)} == {Status.SETTLED}
+
+
+def test_step__ended_long_ago__is_forgotten_and_never_answered_again(world, start):
+    settled, left = world.ask(), world.ask(within_s=1)
+    operator = start(keep_ended_s=86_400)
+    operator.step(2)
+    world.chain.advance(WINDOW_S + 1)
+    operator.step(2)
+    world.chain.advance(86_400)
+    world.chain.mine(20)
+    open_ = world.ask()
+    operator = start(keep_ended_s=86_400)
+    operator.step(2)
+    assert operator.worker.counts()["requests"] == {"settled": 1, "answered": 1}
+    world.chain.advance(3_601)
+    operator = start(keep_ended_s=86_400)
+    operator.step(3)
+    assert operator.worker.counts()["requests"] == {"settled": 1}
+    assert world.market.answers == {settled: [RIGHT], open_: [RIGHT]}
+    assert world.status(left) is Status.OPEN
+
+
 def test_step__rival_answered_first__does_not_answer(world, start):
     request_id = world.ask()
     world.answer_as(world.rival, request_id, RIGHT)
@@ -210,22 +280,73 @@ def test_step__program_is_another_than_the_chain_says__is_never_run(world, start
     assert world.market.answers == {request_id: [RIGHT]}
 
 
-def test_step__program_cannot_be_had__holds_up_no_other_model(world, start):
+def second_model(world, cid: bytes) -> None:
+    """Another model on sale and served, whose program is under this CID."""
     registry = world.registry
-    missing = FakeProgram(bytes([9])).hash
-    terms, version = registry.all_terms[1], registry.versions[1, 1]
-    registry.versions[2, 1] = type(version)(missing, b"gone", *_rest(version, 2))
-    registry.all_terms[2] = type(terms)(2, 1, missing, *_rest(terms, 3))
+    program_hash = FakeProgram(bytes([9])).hash
+    registry.versions[2, 1] = replace(
+        registry.versions[1, 1], program_hash=program_hash, program_cid=cid
+    )
+    registry.all_terms[2] = replace(registry.all_terms[1], model_id=2, program_hash=program_hash)
     world.ledger.serving.add((world.signer.address, 2))
+
+
+def ask_second(world) -> int:
     deadline = world.chain.timestamp + 3_600
     world.chain.act("0x" + "aa" * 20, world.market.request(2, FEATURES, deadline))
+    return len(world.market.requests)
+
+
+def test_step__program_cannot_be_had__holds_up_no_other_model(world, start):
+    second_model(world, b"gone")
+    ask_second(world)
     request_id = world.ask()
     start().step(2)
     assert world.market.answers == {request_id: [RIGHT]}
 
 
-def _rest(one, skip):
-    return [getattr(one, name) for name in list(type(one).__dataclass_fields__)[skip:]]
+def test_step__program_hangs__holds_up_no_other_model_and_is_waited_for_once(world, start):
+    """However many want it: a step waits for it no longer than for one."""
+    second_model(world, b"mute")
+    world.content.hanging.add(b"mute")
+    wanting = [ask_second(world) for _ in range(20)]
+    request_id = world.ask()
+    operator = start(patience_s=0.2, retry_after_steps=1)
+    began = time.monotonic()
+    operator.step()
+    assert time.monotonic() - began < 20 * 0.2 / 2
+    assert world.market.answers == {request_id: [RIGHT]}
+    assert world.content.fetched.count(b"mute") == 1
+    operator.step()
+    assert world.content.fetched.count(b"mute") == 1
+    world.content.files[b"mute"] = bytes([9])
+    world.content.let_go()
+    operator.step(4)
+    assert sorted(world.market.answers) == sorted([*wanting, request_id])
+
+
+def test_step__program_fails__is_asked_for_once_a_step(world, start):
+    second_model(world, b"gone")
+    for _ in range(5):
+        ask_second(world)
+    operator = start(retry_after_steps=1)
+    operator.step()
+    assert world.content.fetched.count(b"gone") == 1
+    operator.step()
+    assert world.content.fetched.count(b"gone") == 2
+
+
+def test_step__many_answers_of_others__are_checked_a_bounded_number_at_a_time(
+    world, start, monkeypatch
+):
+    monkeypatch.setattr(_worker, "_CHECKS_A_STEP", 2)
+    for _ in range(3):
+        world.answer_as(world.rival, world.ask(), RIGHT)
+    operator = start()
+    operator.step()
+    assert operator.worker.counts()["requests"] == {"left": 2, "others": 1}
+    operator.step()
+    assert operator.worker.counts()["requests"] == {"left": 3}
 
 
 def test_step__program_once_fetched__is_kept(world, start):

@@ -176,7 +176,7 @@ def test_tick__store_hangs__answers_go_out_meanwhile(watch, world, start, clock)
         request_id = world.ask()
         one.tick()
         operator.step(2)
-        health.stepped(operator.worker)
+        health.stepped(operator.worker.counts())
         assert world.status(request_id) is Status.ANSWERED
     assert one.report.running
     assert "cairn_storage_check_running 1.0" in health.metrics().decode().splitlines()

@@ -58,7 +58,7 @@ def test_health__stepped_lately__is_ok_with_counts(world, start, clock):
     operator = start()
     operator.step(2)
     health = Health(60, clock)
-    health.stepped(operator.worker)
+    health.stepped(operator.worker.counts())
     clock.now += 5
     status, body = ask(health, get("/health"))
     found = json.loads(body)
@@ -70,7 +70,7 @@ def test_health__stepped_lately__is_ok_with_counts(world, start, clock):
 
 def test_health__last_step_long_ago__is_not_working(world, start, clock):
     health = Health(60, clock)
-    health.stepped(start().worker)
+    health.stepped(start().worker.counts())
     clock.now += 61
     assert ask(health, get("/health"))[0] == 503
 
@@ -80,7 +80,7 @@ def test_metrics__stepped__are_prometheus_lines(world, start, clock):
     operator = start()
     operator.step(2)
     health = Health(60, clock)
-    health.stepped(operator.worker)
+    health.stepped(operator.worker.counts())
     status, body = ask(health, get("/metrics"))
     lines = body.decode().splitlines()
     assert status == 200

@@ -3,9 +3,7 @@
 from dataclasses import replace
 
 from cairn.chain import Status
-from tests.unit.operator.world import COIN, RIGHT, WINDOW_S
-
-WRONG = bytes([0, 0, 0, 9])
+from tests.unit.operator.world import COIN, RIGHT, WINDOW_S, WRONG
 
 
 def test_step__wrong_answer_of_another__is_challenged_once(world, start):
@@ -57,6 +55,29 @@ def test_step__bounty_below_the_gas__is_left_unless_told_otherwise(world, start)
     world.answer_as(world.rival, other, WRONG)
     start(challenge_at_a_loss=True).step(2)
     assert world.status(other) is Status.SLASHED
+
+
+def test_step__gas_gets_cheaper_in_the_window__is_challenged_then(world, start):
+    request_id = world.ask()
+    world.answer_as(world.rival, request_id, WRONG)
+    usual, world.chain.base_fee_wei = world.chain.base_fee_wei, 10**18
+    operator = start(retry_after_steps=1)
+    operator.step(2)
+    assert world.status(request_id) is Status.ANSWERED and world.chain.broadcasts == []
+    world.chain.base_fee_wei = usual
+    operator.step(2)
+    assert world.status(request_id) is Status.SLASHED
+
+
+def test_step__gas_stays_dear__is_left_when_the_window_is_over(world, start):
+    world.answer_as(world.rival, world.ask(), WRONG)
+    world.chain.base_fee_wei = 10**18
+    operator = start(retry_after_steps=1)
+    operator.step(2)
+    world.chain.advance(WINDOW_S + 1)
+    operator.step(2)
+    assert world.chain.broadcasts == []
+    assert operator.worker.counts()["requests"] == {"left": 1}
 
 
 def test_step__watching_is_off__leaves_all(world, start):

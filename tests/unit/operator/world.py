@@ -5,7 +5,14 @@ from dataclasses import dataclass
 from eth_account import Account
 
 from cairn.chain import LocalSigner, Outbox, Plan, Status, Store, Terms, Version
-from cairn.chain.fakes import FakeChain, FakeLedger, FakeMarket, FakeRegistry, FakeRounds
+from cairn.chain.fakes import (
+    FakeChain,
+    FakeLedger,
+    FakeMarket,
+    FakePrograms,
+    FakeRegistry,
+    FakeRounds,
+)
 from cairn.domain.keccak import keccak256
 from cairn.operator import Contracts, Programs, Settings, Worker
 from cairn.operator.fakes import FakeContent, FakeProgram, fake_aggregate
@@ -16,6 +23,7 @@ SOMEBODY = "0x" + "bB" * 20
 WINDOW_S = 600
 FEATURES = bytes([0, 0, 0, 5])
 RIGHT = bytes([0, 0, 0, 8])
+WRONG = bytes([0, 0, 0, 9])
 PROGRAM = bytes([3])
 
 
@@ -30,6 +38,9 @@ class World:
     registry: FakeRegistry
     ledger: FakeLedger
     rounds: FakeRounds
+    programs: FakePrograms
+    truth: dict[bytes, bytes]
+    """By a program's hash: what the contracts run, whatever others do."""
     signer: LocalSigner
     rival: LocalSigner
     url: str
@@ -73,9 +84,14 @@ def make_world(url: str) -> World:
     content = FakeContent()
     ledger = FakeLedger(chain, "0x" + "01" * 20)
     registry = FakeRegistry(chain, "0x" + "02" * 20)
-    market = FakeMarket(
-        chain, "0x" + "03" * 20, registry, ledger, lambda _, f: FakeProgram(PROGRAM).run_packed(f)
-    )
+    truth = {FakeProgram(PROGRAM).hash: PROGRAM}
+
+    def evaluate(program_hash: bytes, features: bytes) -> bytes:
+        return FakeProgram(truth[program_hash]).run_packed(features)
+
+    market = FakeMarket(chain, "0x" + "03" * 20, registry, ledger, evaluate)
+    programs = FakePrograms(chain, "0x" + "05" * 20, evaluate)
+    programs.published.update(truth)
     rounds = FakeRounds(chain, "0x" + "04" * 20)
     registry.versions[1, 1] = Version(
         program_hash=FakeProgram(PROGRAM).hash,
@@ -106,11 +122,13 @@ def make_world(url: str) -> World:
     return World(
         chain,
         content,
-        Contracts(market, registry, ledger, rounds),
+        Contracts(market, registry, ledger, rounds, programs, programs),
         market,
         registry,
         ledger,
         rounds,
+        programs,
+        truth,
         signer,
         rival,
         url,
@@ -127,6 +145,7 @@ class Operator:
         store: Store | None = None,
         signer=None,
         first_block: int = 0,
+        patience_s: float = 2.0,
         **settings,
     ) -> None:
         self.world = world
@@ -135,6 +154,8 @@ class Operator:
         self.settings = Settings(**values)
         self.store = store or Store(world.url)
         self.lease = None
+        self.programs: Programs | None = None
+        self.worker: Worker | None = None
         try:
             self.lease = self.store.lease(signer.address)
             outbox = Outbox(
@@ -146,7 +167,7 @@ class Operator:
                 confirmations=self.settings.confirmations,
                 policy=self.settings.fee_policy(),
             )
-            self.programs = Programs(world.content, FakeProgram)
+            self.programs = Programs(world.content, FakeProgram, patience_s=patience_s)
             self.worker = Worker(
                 self.settings,
                 world.contracts,
@@ -158,6 +179,7 @@ class Operator:
                 chain_id=world.chain.chain_id,
                 first_block=first_block,
                 aggregate_round=fake_aggregate,
+                patience_s=patience_s,
             )
         except BaseException:
             self.end()
@@ -170,6 +192,10 @@ class Operator:
 
     def end(self) -> None:
         """Also what the operating system does for a process that was killed."""
+        self.world.content.let_go()
+        for part in (self.worker, self.programs):
+            if part is not None:
+                part.close()
         if self.lease is not None:
             self.lease.release()
         self.store.close()
