@@ -12,7 +12,7 @@ RUN = @$(PYTHON) tools/run.py
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test up down gas kubo bench-storage sim-rounds lint format lock clean
+.PHONY: help setup demo test up down gas kubo bench-data bench-storage sim-rounds soak-ingest lint format lock clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -43,6 +43,10 @@ gas: ## print what each public operation costs, on Ethereum's schedule and by Io
 kubo: ## build a real IPFS node for the tests; wants Go
 	@tools/kubo/build.sh
 
+bench-data: ## packets and leaves a second, and the gas of sensors and batches; wants 0.7 GB
+	$(SETUP)
+	$(RUN) ape run bench_data $(ARGS)
+
 bench-storage: ## MB/s of the content store, beside the ipfs command line's; wants Kubo
 	$(SETUP)
 	$(RUN) python tools/bench_storage.py $(ARGS)
@@ -50,6 +54,11 @@ bench-storage: ## MB/s of the content store, beside the ipfs command line's; wan
 sim-rounds: ## the aggregation rules against honest and attacking members, as docs/ has them
 	$(SETUP)
 	$(RUN) python tools/sim_rounds.py $(ARGS)
+
+soak-ingest: ## kill the ingester fifty times under load; CAIRN_SOAK_KILLS and CAIRN_SOAK_SEED change that
+	$(SETUP)
+	@CAIRN_SOAK_KILLS=$${CAIRN_SOAK_KILLS:-50} $(PYTHON) tools/run.py python -m pytest -p no:ape_test -q -s \
+		--timeout 1800 tests/integration/test_ingest_kill.py $(ARGS)
 
 lint: ## format, lint, type and layer checks; changes nothing
 	$(SETUP) --lint

@@ -77,7 +77,12 @@ def system_groups(
             ),
             Step(
                 "InferenceMarket",
-                lambda at: (at["ModelRegistry"], at["Evaluator"], at["StakeLedger"]),
+                lambda at: (
+                    at["ModelRegistry"],
+                    at["Evaluator"],
+                    at["StakeLedger"],
+                    at["DeviceRegistry"],
+                ),
             ),
         ),
     )

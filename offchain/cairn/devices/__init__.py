@@ -12,6 +12,13 @@ from cairn.devices._batches import (
     thin_packets,
     verify_packets,
 )
+from cairn.devices._messages import MessageError, decode_message, encode_message
+from cairn.devices._registered import (
+    RegisteredDevice,
+    device_address,
+    list_devices,
+    parse_consent,
+)
 from cairn.devices._simulator import (
     CLIMATES,
     Climate,
@@ -28,13 +35,20 @@ __all__ = [
     "Batch",
     "BatchError",
     "Climate",
+    "MessageError",
     "Opening",
+    "RegisteredDevice",
     "SimulatedDevice",
     "SimulatedFault",
     "Table",
     "batch_id",
     "build_batch",
+    "decode_message",
+    "device_address",
+    "encode_message",
+    "list_devices",
     "parse_batch",
+    "parse_consent",
     "simulate_fleet",
     "thin_packets",
     "training_table",

@@ -245,6 +245,13 @@ class PacketVerifier:
             raise self._not_ours()
         return packet, decode_readings(packet.data, packet.timestamp, self.format)
 
+    def has_signed(self, signature: bytes, digest: bytes) -> bool:
+        """Whether the device made a signature (r || s, low s) over another 32-byte digest."""
+        if self._key is not None:
+            return _secp256k1.verify(self._key, signature, digest)
+        keys = _secp256k1.recover_keys(signature, digest)
+        return self.device in [_secp256k1.address_of(key) for key in keys]
+
     def _find_key(self, packet: Packet, digest: bytes) -> None:
         """Keep the key that signed if it is the device's; otherwise say what is wrong."""
         keys = _secp256k1.recover_keys(packet.signature, digest)
