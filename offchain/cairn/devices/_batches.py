@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from cairn.domain.keccak import keccak256
-from cairn.domain.merkle import MerkleTree, packet_leaf
+from cairn.domain.merkle import MerkleTree, packet_leaves
 from cairn.domain.packets import (
     MAX_PACKET_BYTES,
     Packet,
@@ -85,9 +85,7 @@ class Batch:
 
     @cached_property
     def tree(self) -> MerkleTree:
-        return MerkleTree(
-            packet_leaf(index, self.device, packet.raw) for index, packet in enumerate(self.packets)
-        )
+        return MerkleTree(packet_leaves(self.device, (packet.raw for packet in self.packets)))
 
     @property
     def root(self) -> bytes:
