@@ -202,7 +202,7 @@ def test_ingest__killed_under_load__loses_nothing_and_anchors_nothing_twice(
         load.end()
     assert sorted(load.acknowledged) == sorted(packet for _, packet in work)
     ingester.wait_until_well()
-    until = time.monotonic() + 120
+    until = time.monotonic() + 120 + 12 * KILLS
     registry = oracle.system.devices
     while True:
         oracle.anvil.mine()

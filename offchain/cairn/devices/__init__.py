@@ -9,6 +9,7 @@ from cairn.devices._batches import (
     batch_id,
     build_batch,
     parse_batch,
+    split_batch,
     thin_packets,
     verify_packets,
 )
@@ -50,6 +51,7 @@ __all__ = [
     "parse_batch",
     "parse_consent",
     "simulate_fleet",
+    "split_batch",
     "thin_packets",
     "training_table",
     "verify_packets",
