@@ -12,7 +12,8 @@ RUN = @$(PYTHON) tools/run.py
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test up down gas kubo bench-inference bench-storage sim-rounds lint format lock clean
+.PHONY: help setup demo test up down gas kubo bench-data bench-inference bench-storage sim-rounds soak-ingest \
+	lint format lock clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -47,6 +48,10 @@ bench-inference: ## gas, loss, exactness and speed of integer programs; the last
 	$(SETUP)
 	$(RUN) python tools/bench_inference.py $(ARGS)
 
+bench-data: ## packets and leaves a second, and the gas of sensors and batches; wants 0.7 GB
+	$(SETUP)
+	$(RUN) ape run bench_data $(ARGS)
+
 bench-storage: ## MB/s of the content store, beside the ipfs command line's; wants Kubo
 	$(SETUP)
 	$(RUN) python tools/bench_storage.py $(ARGS)
@@ -54,6 +59,11 @@ bench-storage: ## MB/s of the content store, beside the ipfs command line's; wan
 sim-rounds: ## the aggregation rules against honest and attacking members, as docs/ has them
 	$(SETUP)
 	$(RUN) python tools/sim_rounds.py $(ARGS)
+
+soak-ingest: ## kill the ingester fifty times under load; CAIRN_SOAK_KILLS and CAIRN_SOAK_SEED change that
+	$(SETUP)
+	@CAIRN_SOAK_KILLS=$${CAIRN_SOAK_KILLS:-50} $(PYTHON) tools/run.py python -m pytest -p no:ape_test -q -s \
+		--timeout 1800 tests/integration/test_ingest_kill.py $(ARGS)
 
 lint: ## format, lint, type and layer checks; changes nothing
 	$(SETUP) --lint

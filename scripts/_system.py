@@ -87,7 +87,12 @@ def system_groups(
             ),
             Step(
                 "InferenceMarket",
-                lambda at: (at["ModelRegistry"], at["Evaluator"], at["StakeLedger"]),
+                lambda at: (
+                    at["ModelRegistry"],
+                    at["Evaluator"],
+                    at["StakeLedger"],
+                    at["DeviceRegistry"],
+                ),
             ),
         ),
         tuple(Step(name, blueprint=True) for name in ("Charter", *ALLIANCE)),

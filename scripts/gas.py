@@ -19,7 +19,7 @@ from ape.api import AccountAPI
 from eth_utils import keccak
 from rich.console import Console
 
-from cairn.devices import Batch, SimulatedDevice, build_batch, simulate_fleet
+from cairn.devices import AIR_QUALITY, Batch, SimulatedDevice, build_batch, simulate_fleet
 from cairn.domain.integers import pack_features
 from cairn.domain.merkle import MerkleTree, packet_leaf
 from cairn.domain.programs import FeatureRule, LayerSpec, Program, dense_program, linear_program
@@ -80,7 +80,7 @@ def measure(stage: Stage) -> None:
     batches = spot_check(bench, devices)
     model_id = create_model(bench, programs)
     train(bench, model_id, batches)
-    trade(bench, model_id, programs)
+    trade(bench, model_id, programs, devices[0])
     stake(bench)
     hold_shares(bench)
     govern(bench)
@@ -327,7 +327,9 @@ def train(bench: Bench, model_id: int, batches: list[Batch]) -> None:
 # --- predictions ---
 
 
-def trade(bench: Bench, model_id: int, programs: dict[str, Program]) -> None:
+def trade(
+    bench: Bench, model_id: int, programs: dict[str, Program], device: SimulatedDevice
+) -> None:
     """Every way that a sale can go, with the small program and with the larger."""
     market = bench.system.inference_market
     # The market's very first request writes a slot more than any other: leave it out.
@@ -337,6 +339,13 @@ def trade(bench: Bench, model_id: int, programs: dict[str, Program]) -> None:
     market.request(*args, value=PRICE_WEI, sender=bench.buyer)
 
     sell(bench, model_id, "4 features", small)
+    bench.vote(market, "set_channels", model_id, AIR_QUALITY.channel_map())
+    packet = device.packets(bench.stage.now() - 60, 1)[0]
+    args = (model_id, packet, WINDOW_S, PRICE_WEI)
+    detail = f"4 features, {len(packet)} bytes"
+    bench.send(
+        market, "predict_from_packet", *args, value=PRICE_WEI, detail=detail, sender=bench.buyer
+    )
     pay_out(bench)
     add_version(bench, model_id, programs["30 features"])
     sell(bench, model_id, "30 features", programs["30 features"])

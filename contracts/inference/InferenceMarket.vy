@@ -11,9 +11,11 @@
      MARKET-3: the price of a request is shared out as the terms say that it was made under.
      MARKET-4: a right answer is never slashed; a wrong one, challenged in its window, always is.
      MARKET-5: each answered request holds its terms' lock of its operator until it ends.
+     MARKET-6: which channels of a packet feed a model is said once, by its alliance, and never changes.
 @custom:kill Cannot be stopped: no owner, no upgrade. A model leaves the market when its alliance ends the sale.
 """
 
+from ..interfaces import IDeviceRegistry
 from ..interfaces import IEvaluator
 from ..interfaces import IInferenceMarket
 from ..interfaces import IModelRegistry
@@ -27,12 +29,19 @@ MAX_BPS: constant(uint256) = 10_000
 MAX_DEADLINE_S: constant(uint256) = 7 * 86_400
 # One transaction's worth.
 MAX_SETTLED: constant(uint256) = 64
+# A sensor's clock may be ahead of the chain's by this much, as in the DeviceRegistry.
+MAX_AHEAD_S: constant(uint256) = 600
+# int32 in a reading, one a channel; a model takes each at most once.
+N_CHANNELS: constant(uint256) = 16
+# The firmware's copy of the temperature: no sensor of its own, and so no feature.
+TEMPERATURE2: constant(uint256) = 9
 # The outcome of features that the program takes no view of; see docs/numerics.md.
 INVALID: constant(Bytes[1024]) = b""
 
 REGISTRY: public(immutable(IModelRegistry))
 EVALUATOR: public(immutable(IEvaluator))
 LEDGER: public(immutable(IStakeLedger))
+DEVICES: public(immutable(IDeviceRegistry))
 
 # How many requests were made; request writes it.
 n_requests: public(uint256)
@@ -46,21 +55,32 @@ _answered: HashMap[uint256, uint256]
 _outputs_hash: HashMap[uint256, bytes32]
 # Account -> currency -> what it may have, in the smallest unit.
 owed: public(HashMap[address, HashMap[address, uint256]])
+# Model id -> the place in a reading of each feature, a byte each, in the features' order; set_channels
+# writes it, once.
+channels_of: public(HashMap[uint256, Bytes[N_CHANNELS]])
 
 
 @deploy
-def __init__(registry: IModelRegistry, evaluator: IEvaluator, ledger: IStakeLedger):
+def __init__(
+    registry: IModelRegistry,
+    evaluator: IEvaluator,
+    ledger: IStakeLedger,
+    devices: IDeviceRegistry,
+):
     """
     @param registry Where terms come from.
     @param evaluator The judge.
     @param ledger Where operators' stake lies; it must have been told of this market.
+    @param devices Who reads the packets of sensors.
     """
     assert registry.address != empty(address), "market: registry is zero"
     assert evaluator.address.is_contract, "market: no evaluator"
     assert staticcall ledger.is_judge(self), "market: ledger does not know it"
+    assert devices.address.is_contract, "market: no device registry"
     REGISTRY = registry
     EVALUATOR = evaluator
     LEDGER = ledger
+    DEVICES = devices
 
 
 # --- anyone ---
@@ -69,29 +89,31 @@ def __init__(registry: IModelRegistry, evaluator: IEvaluator, ledger: IStakeLedg
 @payable
 @external
 def predict(model_id: uint256, features: Bytes[4096], max_price: uint256) -> Bytes[1024]:
-    terms_id: uint256 = staticcall REGISTRY.current_terms(model_id)
-    assert terms_id != 0, "predict: model is not for sale"
-    terms: IModelRegistry.Terms = staticcall REGISTRY.terms(terms_id)
-    assert terms.price <= max_price, "predict: price above max_price"
-    outputs: Bytes[1024] = staticcall EVALUATOR.evaluate(terms.program_hash, features)
-    assert outputs != INVALID, "predict: features are invalid"
+    return self._predict(model_id, features, max_price)
 
-    currency: address = empty(address)
-    holders: address = empty(address)
-    treasury: address = empty(address)
-    currency, holders, treasury = staticcall REGISTRY.payees(model_id)
-    self._take(currency, terms.price)
-    # No operator worked: his part stays with the treasury.
-    self._share_out(currency, terms, empty(address), holders, treasury)
-    log IInferenceMarket.Predicted(
-        model_id=model_id,
-        terms_id=terms_id,
-        caller=msg.sender,
-        price=terms.price,
-        features=features,
-        outputs=outputs,
+
+@payable
+@external
+def predict_from_packet(
+    model_id: uint256, packet: Bytes[512], max_age_s: uint256, max_price: uint256
+) -> (address, uint256, Bytes[1024]):
+    device: address = empty(address)
+    timestamp: uint256 = 0
+    readings: Bytes[64] = b""
+    device, timestamp, readings = staticcall DEVICES.read_packet(packet)
+    alliance: address = staticcall REGISTRY.alliance_of(model_id)
+    assert staticcall DEVICES.is_admitted(alliance, device), "predict: sensor is not admitted"
+    assert timestamp <= block.timestamp + MAX_AHEAD_S, "predict: packet from the future"
+    age_s: uint256 = block.timestamp - min(timestamp, block.timestamp)
+    assert age_s <= max_age_s, "predict: packet is too old"
+
+    channels: Bytes[N_CHANNELS] = self.channels_of[model_id]
+    assert len(channels) != 0, "predict: model reads no packets"
+    outputs: Bytes[1024] = self._predict(model_id, self._pick(readings, channels), max_price)
+    log IInferenceMarket.PacketRead(
+        model_id=model_id, device=device, timestamp=timestamp, packet_hash=keccak256(packet)
     )
-    return outputs
+    return device, timestamp, outputs
 
 
 @payable
@@ -226,6 +248,22 @@ def answer(request_id: uint256, outputs: Bytes[1024]):
     extcall LEDGER.lock(msg.sender, terms.lock_wei)
 
 
+# --- alliances ---
+
+
+@external
+def set_channels(model_id: uint256, channels: Bytes[N_CHANNELS]):
+    alliance: address = staticcall REGISTRY.alliance_of(model_id)
+    assert msg.sender == alliance, "channels: caller is not alliance"
+    assert len(self.channels_of[model_id]) == 0, "channels: set already"
+    assert len(channels) != 0, "channels: none"
+    for i: uint256 in range(len(channels), bound=N_CHANNELS):
+        place: uint256 = convert(slice(channels, i, 1), uint256)
+        assert place < N_CHANNELS and place != TEMPERATURE2, "channels: no such channel"
+    self.channels_of[model_id] = channels
+    log IInferenceMarket.ChannelsSet(model_id=model_id, channels=channels)
+
+
 # --- views ---
 
 
@@ -246,6 +284,52 @@ def quote(model_id: uint256, caller: address) -> (uint256, address, uint256):
 
 
 # --- internal ---
+
+
+@payable
+@internal
+def _predict(model_id: uint256, features: Bytes[4096], max_price: uint256) -> Bytes[1024]:
+    terms_id: uint256 = staticcall REGISTRY.current_terms(model_id)
+    assert terms_id != 0, "predict: model is not for sale"
+    terms: IModelRegistry.Terms = staticcall REGISTRY.terms(terms_id)
+    assert terms.price <= max_price, "predict: price above max_price"
+    outputs: Bytes[1024] = staticcall EVALUATOR.evaluate(terms.program_hash, features)
+    assert outputs != INVALID, "predict: features are invalid"
+
+    currency: address = empty(address)
+    holders: address = empty(address)
+    treasury: address = empty(address)
+    currency, holders, treasury = staticcall REGISTRY.payees(model_id)
+    self._take(currency, terms.price)
+    # No operator worked: his part stays with the treasury.
+    self._share_out(currency, terms, empty(address), holders, treasury)
+    log IInferenceMarket.Predicted(
+        model_id=model_id,
+        terms_id=terms_id,
+        caller=msg.sender,
+        price=terms.price,
+        features=features,
+        outputs=outputs,
+    )
+    return outputs
+
+
+@pure
+@internal
+def _pick(readings: Bytes[64], channels: Bytes[N_CHANNELS]) -> Bytes[4 * N_CHANNELS]:
+    """
+    @notice The readings of some channels, four bytes each, in their order.
+    """
+    words: uint256[2] = [
+        extract32(readings, 0, output_type=uint256), extract32(readings, 32, output_type=uint256)
+    ]
+    picked: uint256[2] = [0, 0]
+    for i: uint256 in range(len(channels), bound=N_CHANNELS):
+        place: uint256 = convert(slice(channels, i, 1), uint256)
+        reading: uint256 = (words[place // 8] >> (224 - 32 * (place % 8))) & (2**32 - 1)
+        picked[i // 8] |= reading << (224 - 32 * (i % 8))
+    both: Bytes[64] = concat(convert(picked[0], bytes32), convert(picked[1], bytes32))
+    return slice(both, 0, 4 * len(channels))
 
 
 @view

@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from cairn.audit._batch_file import split
 from cairn.audit._findings import Finding, State
 from cairn.audit._ports import Absent, Ledger
 from cairn.chain import (
@@ -26,6 +25,7 @@ from cairn.chain import (
 )
 from cairn.chain import Plan as PlanRecord
 from cairn.devices import batch_id as hash_of_batch
+from cairn.devices import split_batch
 from cairn.domain.cid import Cid
 from cairn.domain.integers import unpack_features
 from cairn.domain.keccak import keccak256
@@ -389,7 +389,7 @@ class Auditor:
             if not anchored.cid:
                 raise _Stop(_unseen(link, subject, "their owner keeps them and named no file"))
             data = self._fetch(link, subject, anchored.cid)
-            device, packets = self._read(link, subject, lambda: split(data))
+            device, packets = self._read(link, subject, lambda: split_batch(data))
         except _Stop as stop:
             return stop.finding
         signatures = self._signatures(batch_id, batch, packets)

@@ -17,10 +17,13 @@ class DeviceRegistry(Contract):
     NAME = "DeviceRegistry"
     EVENTS = (
         t.DeviceRegistered,
+        t.DeviceTransferred,
         t.DeviceRevoked,
         t.DeviceAdmitted,
         t.DeviceExpelled,
         t.BatchAnchored,
+        t.BatchMatured,
+        t.BatchVoided,
     )
 
     def device(self, device: str) -> t.Device:
@@ -29,13 +32,31 @@ class DeviceRegistry(Contract):
     def is_admitted(self, alliance: str, device: str) -> bool:
         return bool(self.read("is_admitted", alliance, device))
 
+    def last_anchored(self, alliance: str, device: str) -> int:
+        """The last timestamp of a device's newest batch in an alliance; 0 for none."""
+        return int(self.read("last_anchored", alliance, device))
+
     def batch(self, batch_id: int) -> t.Batch:
         return self._struct(t.Batch, "batch", batch_id)
+
+    def bond_wei(self) -> int:
+        return int(self.read("bond_wei"))
+
+    def credit_wei(self, holder: str) -> int:
+        """Bonds given back and bounties that `withdraw` would pay."""
+        return int(self.read("credit_wei", holder))
+
+    def drawn_leaves(self, batch_id: int) -> list[int]:
+        """The leaves to open; reverts until the draw's block, and once the draw has lapsed."""
+        return [int(index) for index in self.read("drawn_leaves", batch_id)]
 
     def register(
         self, device: str, fmt: t.PacketFormat, period_s: int, confirmed_at: int, r: bytes, s: bytes
     ) -> Call:
         return self.call("register", device, int(fmt), period_s, confirmed_at, r, s)
+
+    def register_by_ioid(self, device: str, fmt: t.PacketFormat, period_s: int) -> Call:
+        return self.call("register_by_ioid", device, int(fmt), period_s)
 
     def revoke(self, device: str) -> Call:
         return self.call("revoke", device)
@@ -55,10 +76,35 @@ class DeviceRegistry(Contract):
         first_timestamp: int,
         last_timestamp: int,
         cid: bytes,
+        *,
+        bond_wei: int = 0,
     ) -> Call:
         return self.call(
-            "anchor_batch", alliance, device, root, count, first_timestamp, last_timestamp, cid
+            "anchor_batch",
+            alliance,
+            device,
+            root,
+            count,
+            first_timestamp,
+            last_timestamp,
+            cid,
+            value=bond_wei,
         )
+
+    def draw(self, batch_id: int, *, bond_wei: int = 0) -> Call:
+        """Keep a batch's draw; one that has lapsed is held anew for another bond."""
+        return self.call("draw", batch_id, value=bond_wei)
+
+    def mature_batch(
+        self, batch_id: int, openings: Sequence[tuple[bytes, Sequence[bytes]]]
+    ) -> Call:
+        """`openings`: each drawn leaf's packet and proof, in the order of `drawn_leaves`."""
+        return self.call(
+            "mature_batch", batch_id, [(packet, list(proof)) for packet, proof in openings]
+        )
+
+    def withdraw(self) -> Call:
+        return self.call("withdraw")
 
 
 class AllianceFactory(Contract):
@@ -296,6 +342,8 @@ class InferenceMarket(Contract):
     NAME = "InferenceMarket"
     EVENTS = (
         t.Predicted,
+        t.PacketRead,
+        t.ChannelsSet,
         t.Requested,
         t.Answered,
         t.Settled,
@@ -319,6 +367,18 @@ class InferenceMarket(Contract):
 
     def predict(self, model_id: int, features: bytes, max_price: int, *, value: int = 0) -> Call:
         return self.call("predict", model_id, features, max_price, value=value)
+
+    def channels_of(self, model_id: int) -> bytes:
+        """Each feature's place in a reading, a byte each; empty if the model reads no packets."""
+        return bytes(self.read("channels_of", model_id))
+
+    def set_channels(self, model_id: int, channels: bytes) -> Call:
+        return self.call("set_channels", model_id, channels)
+
+    def predict_from_packet(
+        self, model_id: int, packet: bytes, max_age_s: int, max_price: int, *, value: int = 0
+    ) -> Call:
+        return self.call("predict_from_packet", model_id, packet, max_age_s, max_price, value=value)
 
     def request(
         self,

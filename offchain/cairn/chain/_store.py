@@ -194,6 +194,8 @@ class Lease:
             os.close(self._file)
             self._file = None
         if self._connection is not None:
+            # The lock is the session's: given back to the pool, it would be held on.
+            self._connection.invalidate()
             self._connection.close()
             self._connection = None
 

@@ -204,6 +204,13 @@ class DeviceRegistered:
 
 
 @dataclass(frozen=True, slots=True)
+class DeviceTransferred:
+    device: str
+    owner: str
+    new_owner: str
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceRevoked:
     device: str
     owner: str
@@ -243,6 +250,19 @@ class AllianceLaunched:
     name: str
     symbol: str
     currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class BatchMatured:
+    batch_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class BatchVoided:
+    batch_id: int
+    prover: str
+    bounty_wei: int
+    burnt_wei: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,6 +337,22 @@ class Predicted:
     price: int
     features: bytes
     outputs: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PacketRead:
+    """A prediction in the same transaction had its features from a sensor's signed packet."""
+
+    model_id: int
+    device: str
+    timestamp: int
+    packet_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelsSet:
+    model_id: int
+    channels: bytes
 
 
 @dataclass(frozen=True, slots=True)

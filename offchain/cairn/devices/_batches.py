@@ -5,13 +5,13 @@ count (4 bytes), then for each packet its length (2 bytes) and its bytes as rece
 file for a batch: the same packets give the same bytes, and every byte of it is checked on reading.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from cairn.domain.keccak import keccak256
-from cairn.domain.merkle import MerkleTree, packet_leaf
+from cairn.domain.merkle import MerkleTree, packet_leaves
 from cairn.domain.packets import (
     MAX_PACKET_BYTES,
     Packet,
@@ -31,6 +31,7 @@ __all__ = [
     "batch_id",
     "build_batch",
     "parse_batch",
+    "split_batch",
     "thin_packets",
     "verify_packets",
 ]
@@ -85,9 +86,7 @@ class Batch:
 
     @cached_property
     def tree(self) -> MerkleTree:
-        return MerkleTree(
-            packet_leaf(index, self.device, packet.raw) for index, packet in enumerate(self.packets)
-        )
+        return MerkleTree(packet_leaves(self.device, (packet.raw for packet in self.packets)))
 
     @property
     def root(self) -> bytes:
@@ -207,16 +206,31 @@ def build_batch(
     )
 
 
-def _file_packets(file: bytes, at: int, count: int) -> Iterator[bytes]:
-    for index in range(count):
+def split_batch(file: bytes) -> tuple[bytes, list[bytes]]:
+    """The device's 20-byte address and the packets of a batch file, nothing of them checked yet.
+
+    Raises BatchError if the file is garbled. Whoever wants one verdict takes `parse_batch`.
+    """
+    head = len(MAGIC) + 24
+    if not file.startswith(MAGIC) or len(file) < head:
+        raise BatchError("not a batch file: it begins with 'cairn-batch/1'")
+    count = int.from_bytes(file[head - 4 : head], "big")
+    if not 0 < count <= MAX_BATCH_PACKETS:
+        raise BatchError(f"a batch file of {count} packets: 1 to {MAX_BATCH_PACKETS} are possible")
+    packets: list[bytes] = []
+    at = head
+    while len(packets) < count:
         size = int.from_bytes(file[at : at + 2], "big")
         at += 2
         if not 0 < size <= MAX_PACKET_BYTES or at + size > len(file):
-            raise BatchError(f"packet {index}: the batch file ends or is garbled: fetch it again")
-        yield file[at : at + size]
+            raise BatchError(
+                f"packet {len(packets)}: the batch file ends or is garbled: fetch it again"
+            )
+        packets.append(file[at : at + size])
         at += size
     if at != len(file):
         raise BatchError(f"the batch file has {len(file) - at} bytes after its last packet")
+    return file[len(MAGIC) : len(MAGIC) + 20], packets
 
 
 def parse_batch(
@@ -228,18 +242,12 @@ def parse_batch(
     workers: int = 2,
 ) -> Batch:
     """Read and verify a batch file, against the anchored `device` and `root` where given."""
-    head = len(MAGIC) + 24
-    if file[: len(MAGIC)] != MAGIC or len(file) < head:
-        raise BatchError("not a batch file: it begins with 'cairn-batch/1'")
-    found = file[len(MAGIC) : len(MAGIC) + 20]
+    found, packets = split_batch(file)
     if device is not None and found != device:
         raise BatchError(
             f"the batch file is of device 0x{found.hex()}, the anchor of 0x{device.hex()}"
         )
-    count = int.from_bytes(file[head - 4 : head], "big")
-    if not 0 < count <= MAX_BATCH_PACKETS:
-        raise BatchError(f"a batch file of {count} packets: 1 to {MAX_BATCH_PACKETS} are possible")
-    batch = build_batch(list(_file_packets(file, head, count)), found, period_s, format, workers)
+    batch = build_batch(packets, found, period_s, format, workers)
     if root is not None and batch.root != root:
         raise BatchError(
             f"the batch file's root is 0x{batch.root.hex()}, the anchored one 0x{root.hex()}"

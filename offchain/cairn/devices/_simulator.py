@@ -23,6 +23,7 @@ import numpy as np
 from coincurve import PrivateKey
 from numpy.typing import NDArray
 
+from cairn.devices._messages import encode_message, outer_fields, signed_text
 from cairn.domain import _secp256k1
 from cairn.domain._pebble import SensorData
 from cairn.domain.packets import (
@@ -148,6 +149,12 @@ class SimulatedDevice:
     def confirm_package(self, owner: bytes, timestamp: int) -> bytes:
         """The same as the bytes that the firmware would send."""
         return encode_confirmation(self.confirm(owner, timestamp))
+
+    def message(self, packet: bytes) -> bytes:
+        """A packet in the HTTP message of docs/spec/ingest.md, with the device's outer signature."""
+        text = signed_text(*outer_fields(self.device, packet))
+        signature = _secp256k1.sign(self._key, hashlib.sha256(text).digest())
+        return encode_message(self.device, packet, signature)
 
     def packets(self, start: int, count: int, workers: int = 2) -> list[bytes]:
         """`count` signed synthetic packets, the first within a few seconds after `start`."""

@@ -10,8 +10,10 @@ Nodes lie in one bytearray, 32 bytes each: a million leaves take 64 MB. `MerkleA
 the root of a stream of leaves, of known number, in O(log n) memory.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
+from struct import iter_unpack
 
 import sha3  # type: ignore[import-untyped, unused-ignore]
 
@@ -26,6 +28,7 @@ __all__ = [
     "hash_pair",
     "leaf_hash",
     "packet_leaf",
+    "packet_leaves",
     "process_multiproof",
     "process_proof",
     "verify_multiproof",
@@ -33,6 +36,7 @@ __all__ = [
 ]
 
 _HASH = 32
+_STRETCH = 4_096  # nodes that are worked on at a time
 
 
 class MerkleError(CairnError):
@@ -49,23 +53,24 @@ def packet_leaf(index: int, device: bytes, packet: bytes) -> bytes:
 
     `device` is the 20-byte address. The index is inside, so two packets at one place are provable.
     """
+    return next(packet_leaves(device, (packet,), index))
+
+
+def packet_leaves(device: bytes, packets: Iterable[bytes], first: int = 0) -> Iterator[bytes]:
+    """The leaves of a batch's packets, one by one; `first` is the index of the first."""
     if len(device) != 20:
         raise MerkleError(f"a device address of {len(device)} bytes: give the 20 bytes")
-    size = len(packet)
-    encoded = b"".join(
-        (
-            index.to_bytes(32, "big"),
-            bytes(12),
-            device,
-            _OFFSET,
-            size.to_bytes(32, "big"),
-            packet,
-            bytes(-size % 32),
-        )
-    )
-    inner = sha3.keccak_256(encoded).digest()
-    digest: bytes = sha3.keccak_256(inner).digest()
-    return digest
+    keccak = sha3.keccak_256
+    before = bytes(12) + device + _OFFSET
+    # What stands before and behind a packet depends on its length alone.
+    frames: dict[int, tuple[bytes, bytes]] = {}
+    for index, packet in enumerate(packets, first):
+        size = len(packet)
+        if size not in frames:
+            frames[size] = before + size.to_bytes(32, "big"), bytes(-size % 32)
+        head, padding = frames[size]
+        inner = keccak(index.to_bytes(32, "big") + head + packet + padding).digest()
+        yield keccak(inner).digest()
 
 
 _OFFSET = (0x60).to_bytes(32, "big")
@@ -142,33 +147,34 @@ def verify_multiproof(root: bytes, multiproof: MultiProof) -> bool:
 
 
 class MerkleTree:
-    """A tree over leaf hashes, kept whole so that it can prove any of its leaves."""
+    """A tree over leaf hashes, kept whole so that it can prove any of its leaves.
+
+    Its nodes are all that it holds: leaves may come from a generator, and are not kept twice.
+    """
 
     def __init__(self, leaves: Iterable[bytes]) -> None:
         """Build the tree over 32-byte leaf hashes, in their order; raises MerkleError if empty."""
-        nodes = list(leaves)
-        count = len(nodes)
+        nodes = bytearray()
+        coming = iter(leaves)
+        while stretch := list(islice(coming, _STRETCH)):
+            if set(map(len, stretch)) != {_HASH}:
+                wrong = next(i for i, leaf in enumerate(stretch) if len(leaf) != _HASH)
+                raise MerkleError(
+                    f"leaf {len(nodes) // _HASH + wrong} has {len(stretch[wrong])} bytes: hash it "
+                    "to 32 first"
+                )
+            nodes += b"".join(stretch)
+        count = len(nodes) // _HASH
         if not count:
             raise MerkleError("a Merkle tree needs at least one leaf")
-        for index, leaf in enumerate(nodes):
-            if len(leaf) != _HASH:
-                raise MerkleError(f"leaf {index} has {len(leaf)} bytes: hash it to 32 first")
         keccak = sha3.keccak_256
-        level = nodes
-        # One tight pass a stretch of the queue: what it yields is the next stretch.
-        buffer = bytearray(b"".join(level))
-        pending = level
-        while True:
-            odd = len(pending) & 1
-            made = [
-                keccak(a + b if a < b else b + a).digest()
-                for a, b in zip(pending[0::2], pending[1::2], strict=False)
-            ]
-            if not made:
-                break
-            buffer += b"".join(made)
-            pending = pending[-1:] + made if odd else made
-        self._nodes = bytes(buffer)
+        paired = 0  # bytes whose nodes have their parent
+        while paired < 2 * _HASH * (count - 1):
+            until = min(len(nodes) // (2 * _HASH) * 2 * _HASH, paired + 2 * _HASH * _STRETCH)
+            pairs = iter_unpack("32s32s", nodes[paired:until])
+            nodes += b"".join([keccak(a + b if a < b else b + a).digest() for a, b in pairs])
+            paired = until
+        self._nodes = nodes
         self._count = count
 
     def __len__(self) -> int:
@@ -176,7 +182,7 @@ class MerkleTree:
 
     @property
     def root(self) -> bytes:
-        return self._nodes[-_HASH:]
+        return bytes(self._nodes[-_HASH:])
 
     def leaf(self, index: int) -> bytes:
         """The hash of leaf `index`, from 0."""
@@ -221,7 +227,7 @@ class MerkleTree:
         return MultiProof(leaves, tuple(proof), tuple(flags))
 
     def _node(self, number: int) -> bytes:
-        return self._nodes[number * _HASH : (number + 1) * _HASH]
+        return bytes(self._nodes[number * _HASH : (number + 1) * _HASH])
 
     def _check(self, index: int) -> None:
         if not 0 <= index < self._count:

@@ -16,8 +16,10 @@ came.
 """
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
+from operator import attrgetter
 from typing import Any
 
 from coincurve import PublicKey
@@ -26,7 +28,7 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 
 from cairn.domain import _secp256k1
 from cairn.domain._pebble import BinPackage, ConfirmPackage, SensorData, SensorData2021
-from cairn.domain.channels import channel_index
+from cairn.domain.channels import CHANNEL_NAMES, channel_index
 from cairn.domain.integers import INT32_MAX, MISSING, pack_features
 from cairn.errors import CairnError
 
@@ -176,36 +178,36 @@ def decode_readings(
     """The readings in a packet's data, by its device's format; raises PacketError."""
     old = format == PacketFormat.UNSIGNED_TEMPERATURE
     sensor = _parse(SensorData2021 if old else SensorData, data, "the packet's data")
-    latitude, longitude = sensor.latitude, sensor.longitude
+    scalars = _SCALARS(sensor)
+    _, _, latitude, longitude, *_ = scalars
     if old and timestamp < DEGREES_1E5_UNTIL:
         latitude *= 100
         longitude *= 100
-    if not -_LATITUDE_BOUND <= latitude <= _LATITUDE_BOUND:
-        latitude = MISSING
-    if not -_LONGITUDE_BOUND <= longitude <= _LONGITUDE_BOUND:
-        longitude = MISSING
-    scalars = [
-        sensor.snr,
-        sensor.vbat,
-        latitude,
-        longitude,
-        sensor.gas_resistance,
-        sensor.temperature,
-        sensor.pressure,
-        sensor.humidity,
-        sensor.light,
-        sensor.temperature2,
-    ]
-    if max(scalars) > INT32_MAX:
-        scalars = [value if value <= INT32_MAX else MISSING for value in scalars]
-    gyroscope, accelerometer = sensor.gyroscope, sensor.accelerometer
+    if (
+        not -_LATITUDE_BOUND <= latitude <= _LATITUDE_BOUND
+        or not -_LONGITUDE_BOUND <= longitude <= _LONGITUDE_BOUND
+        or max(scalars) > INT32_MAX
+        or latitude != scalars[2]
+        or longitude != scalars[3]
+    ):
+        scalars = _repaired(scalars, latitude, longitude)
+    gyroscope, accelerometer = tuple(sensor.gyroscope), tuple(sensor.accelerometer)
     return Readings(
-        (
-            *scalars,
-            *(gyroscope if len(gyroscope) == 3 else _NO_MOTION),
-            *(accelerometer if len(accelerometer) == 3 else _NO_MOTION),
-        )
+        scalars
+        + (gyroscope if len(gyroscope) == 3 else _NO_MOTION)
+        + (accelerometer if len(accelerometer) == 3 else _NO_MOTION)
     )
+
+
+_SCALARS: Callable[[Any], tuple[int, ...]] = attrgetter(*CHANNEL_NAMES[:10])
+
+
+def _repaired(scalars: tuple[int, ...], latitude: int, longitude: int) -> tuple[int, ...]:
+    """The scalars, with what cannot be as MISSING."""
+    values = [value if value <= INT32_MAX else MISSING for value in scalars]
+    values[2] = latitude if abs(latitude) <= _LATITUDE_BOUND else MISSING
+    values[3] = longitude if abs(longitude) <= _LONGITUDE_BOUND else MISSING
+    return tuple(values)
 
 
 _NO_MOTION = (MISSING, MISSING, MISSING)
@@ -244,6 +246,13 @@ class PacketVerifier:
         elif not _secp256k1.verify(self._key, packet.signature, digest):
             raise self._not_ours()
         return packet, decode_readings(packet.data, packet.timestamp, self.format)
+
+    def has_signed(self, signature: bytes, digest: bytes) -> bool:
+        """Whether the device made a signature (r || s, low s) over another 32-byte digest."""
+        if self._key is not None:
+            return _secp256k1.verify(self._key, signature, digest)
+        keys = _secp256k1.recover_keys(signature, digest)
+        return self.device in [_secp256k1.address_of(key) for key in keys]
 
     def _find_key(self, packet: Packet, digest: bytes) -> None:
         """Keep the key that signed if it is the device's; otherwise say what is wrong."""

@@ -479,7 +479,7 @@ CASES: list[tuple[Callable[[World], None], dict[tuple[str, State], str]]] = [
     (packets_gone, {("packets", NOT_VISIBLE): "does not have"}),
     (packets_flipped, {("packets", BROKEN): "are not"}),
     (packets_garbled, {("packets", BROKEN): "not a batch file"}),
-    (packets_cut_short, {("packets", BROKEN): "cut off"}),
+    (packets_cut_short, {("packets", BROKEN): "ends or is garbled"}),
     (
         packets_of_another_root,
         {("packets", BROKEN): "anchored was 0x", ("signatures", BROKEN): "they run from"},
