@@ -385,6 +385,8 @@ class Worker:
                 if len(page) < _KEYS_A_PAGE:
                     break
                 seen = page[-1]
+            if not keys:
+                return []
             wanted = select(key, *columns) if columns else select(table)
             query = wanted.where(key.in_(keys[:most])).order_by(key)
             return list(db.execute(query).all())
