@@ -113,7 +113,7 @@ def dense() -> Program:
     layers = []
     for n_inputs, n_units, bits in ((30, 16, 8), (16, 3, 0)):
         weights = [[(7 * i + 3 * j) % 17 - 8 for i in range(n_inputs)] for j in range(n_units)]
-        layers.append(LayerSpec(weights, [100] * n_units, lane_bits=32, shift=4, bits=bits))
+        layers.append(LayerSpec(weights, [100] * n_units, shift=4, bits=bits))
     return dense_program(rules, layers)
 
 
