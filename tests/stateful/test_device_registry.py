@@ -153,9 +153,17 @@ class Devices(RuleBasedStateMachine):
         gap=st.sampled_from([0, 0, 0, 1, -1]),
         count=st.integers(1, 5),
         kind=st.sampled_from(["honest", "honest", "inflated", "garbage"]),
+        opens=st.booleans(),
     )
     def anchor(
-        self, which: int, alliance: int, by_owner: bool, gap: int, count: int, kind: str
+        self,
+        which: int,
+        alliance: int,
+        by_owner: bool,
+        gap: int,
+        count: int,
+        kind: str,
+        opens: bool,
     ) -> int:
         """Mostly the packets that come next; with a negative gap, some that came before."""
         start = min(max(0, self.next[alliance][which] + gap), 39)
@@ -199,6 +207,8 @@ class Devices(RuleBasedStateMachine):
             "batch": batch, "kind": kind, "owner": person, "state": OPEN, "which": which,
             "alliance": alliance, "at": boa.env.timestamp, "draw": boa.env.evm.patch.block_number + 2,
         }  # fmt: skip
+        if opens:
+            self.mature(number=number, waits=True)
         return number
 
     @rule(number=batches, waits=st.booleans())
@@ -381,7 +391,7 @@ class Devices(RuleBasedStateMachine):
         return opening.packet, list(opening.proof)
 
 
-Devices.TestCase.settings = settings(max_examples=8, stateful_step_count=40, deadline=None)
+Devices.TestCase.settings = settings(max_examples=10, stateful_step_count=40, deadline=None)
 
 
 class TestDevices(Devices.TestCase):
