@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Self
 
-from pydantic import Field
+from pydantic import AliasChoices, AliasGenerator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from cairn.chain import Deployment, Network, System
 from cairn.storage import ContentStore, StorageConfig, open_store
 
-__all__ = ["ConnectionSettings"]
+__all__ = ["ConnectionSettings", "variables_of"]
 
 
 class ConnectionSettings(BaseSettings):
@@ -70,3 +70,17 @@ class ConnectionSettings(BaseSettings):
 
     def open_store(self) -> ContentStore:
         return open_store(StorageConfig(folder=self.store, ipfs=self.ipfs))
+
+
+def variables_of(prefix: str) -> AliasGenerator:
+    """The variables of a service's settings: what every command connects to is `CAIRN_*`, unless the
+    service has its own.
+    """
+
+    def names(field: str) -> str | AliasChoices:
+        own = f"{prefix}{field.upper()}"
+        if field in ConnectionSettings.model_fields:
+            return AliasChoices(own, f"CAIRN_{field.upper()}")
+        return own
+
+    return AliasGenerator(validation_alias=names)

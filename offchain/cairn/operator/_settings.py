@@ -5,21 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AliasChoices, AliasGenerator, Field, field_validator
+from pydantic import Field, field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from cairn.chain import FeePolicy
-from cairn.settings import ConnectionSettings
-
-
-def _names(field: str) -> str | AliasChoices:
-    """A setting's variables: what every command connects to is `CAIRN_*`, unless the worker has its
-    own.
-    """
-    own = f"CAIRN_OPERATOR_{field.upper()}"
-    if field in ConnectionSettings.model_fields:
-        return AliasChoices(own, f"CAIRN_{field.upper()}")
-    return own
+from cairn.settings import ConnectionSettings, variables_of
 
 
 class Settings(ConnectionSettings):
@@ -27,7 +17,7 @@ class Settings(ConnectionSettings):
 
     model_config = SettingsConfigDict(
         env_prefix="CAIRN_OPERATOR_",
-        alias_generator=AliasGenerator(validation_alias=_names),
+        alias_generator=variables_of("CAIRN_OPERATOR_"),
         extra="forbid",
         frozen=True,
         populate_by_name=True,

@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-from pydantic import AliasChoices, Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
 
-from cairn.chain import FeePolicy, Network
+from cairn.chain import FeePolicy
 from cairn.errors import CairnError
+from cairn.settings import ConnectionSettings, variables_of
 
 
 class IngestError(CairnError):
     """A setting or a state in which the ingester cannot work."""
 
 
-def _shared(name: str, default: Any, **bounds: Any) -> Any:
-    names = AliasChoices(f"CAIRN_INGEST_{name.upper()}", f"CAIRN_{name.upper()}")
-    return Field(default, validation_alias=names, **bounds)
-
-
-class IngestSettings(BaseSettings):
+class IngestSettings(ConnectionSettings):
     """Read from `CAIRN_INGEST_*`. Account and alliance have no default."""
 
     model_config = SettingsConfigDict(
-        env_prefix="CAIRN_INGEST_", extra="forbid", frozen=True, populate_by_name=True
+        env_prefix="CAIRN_INGEST_",
+        alias_generator=variables_of("CAIRN_INGEST_"),
+        extra="forbid",
+        frozen=True,
+        populate_by_name=True,
     )
 
     account: str = Field(
@@ -40,15 +39,6 @@ class IngestSettings(BaseSettings):
     database: str = Field(
         "sqlite:///var/ingest.db", description="SQLAlchemy's URL: SQLite, or postgresql+psycopg."
     )
-    # What every command of Cairn connects to: `CAIRN_*` will do, `CAIRN_INGEST_*` comes first.
-    rpc_url: str = _shared("rpc_url", "http://127.0.0.1:8545")
-    deployment: Path = _shared("deployment", Path("deployments/iotex-dev.json"))
-    store: Path = _shared("store", Path("var/store"))
-    ipfs: str | None = _shared("ipfs", None)
-    confirmations: int = _shared("confirmations", 0, ge=0)
-    log_page_blocks: int = _shared("log_page_blocks", 2_000, gt=0)
-    request_timeout_s: float = _shared("request_timeout_s", 10.0, gt=0)
-
     host: str = "127.0.0.1"
     port: int = Field(8691, ge=0, le=65535, description="Where POST /device is; 0 for any free.")
     mqtt_host: str | None = Field(None, description="The MQTT broker; none if unset.")
@@ -97,15 +87,6 @@ class IngestSettings(BaseSettings):
     )
     drain_s: int = Field(10, gt=0, description="How long requests under way may take at the end.")
     log_level: str = "INFO"
-
-    def network(self, chain_id: int) -> Network:
-        return Network(
-            rpc_url=self.rpc_url,
-            chain_id=chain_id,
-            confirmations=self.confirmations,
-            log_page_blocks=self.log_page_blocks,
-            request_timeout_s=self.request_timeout_s,
-        )
 
     def fee_policy(self) -> FeePolicy:
         return FeePolicy(

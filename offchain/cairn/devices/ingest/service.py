@@ -39,7 +39,6 @@ from cairn.devices.ingest._mqtt import Subscriber
 from cairn.devices.ingest._roster import Roster
 from cairn.devices.ingest._settings import IngestSettings
 from cairn.devices.ingest._store import PacketStore
-from cairn.storage import StorageConfig, open_store
 
 _log = logging.getLogger(__name__)
 
@@ -149,7 +148,7 @@ class _Work:
                     failures += 1
                     self._metrics.step_failures.inc()
                     self._why = f"{type(error).__name__}: {error}"
-                    pause = min(pause * 2**failures, _LONGEST_WAIT_S)
+                    pause = min(pause * 2 ** min(failures, 10), _LONGEST_WAIT_S)
                     expected = (NodeUnreachable, NodeRefused, OperationalError, Reverted)
                     _log.warning(
                         "cannot anchor",
@@ -177,7 +176,8 @@ class _Chain:
     """The contracts, the account and its lease, for as long as the process works for them."""
 
     def __init__(self, settings: IngestSettings, packets: PacketStore, roster: Roster) -> None:
-        deployment = Deployment.load(settings.deployment)
+        deployment = settings.load_deployment()
+        settings = settings.on(deployment)
         system = System.connect(settings.network(deployment.chain_id), deployment)
         signer: Signer = open_account(
             settings.account,
@@ -192,7 +192,7 @@ class _Chain:
         try:
             publish = None
             if settings.publish:
-                content = open_store(StorageConfig(folder=settings.store, ipfs=settings.ipfs))
+                content = settings.open_store()
                 self._content = content
 
                 def publish(file: bytes) -> bytes:
