@@ -2,7 +2,7 @@
 
     python tools/test.py [paths and options of pytest]
 
-Two lanes are the halves of the tests that use Ape's chain, the third all the rest: see
+Two lanes are the halves of the tests that use Ape's chain, two the halves of the rest: see
 tests/plugins/requires.py.
 """
 
@@ -19,12 +19,14 @@ from _common import LOGS, ROOT, VENV, environment, run_tool, say
 
 NO_TESTS = 5  # pytest's exit code for an empty lane
 BIN = VENV / "bin"
-# What runs, and how its lane is called. Ape starts its chain even for a test that wants none, so the second
-# lane leaves its plugin out.
+# What runs, and how its lane is called. Ape starts its chain even for a test that wants none, so the plain
+# lanes leave its plugin out.
+PLAIN = [BIN / "python", "-m", "pytest", "-p", "no:ape_test", "--lane", "plain"]
 LANES = {
     "chain 1": [BIN / "ape", "test", "--lane", "chain", "--half", "1"],
     "chain 2": [BIN / "ape", "test", "--lane", "chain", "--half", "2"],
-    "plain": [BIN / "python", "-m", "pytest", "-p", "no:ape_test", "--lane", "plain"],
+    "plain 1": [*PLAIN, "--half", "1"],
+    "plain 2": [*PLAIN, "--half", "2"],
 }
 # The lane that is heard while it runs.
 LOUD = "chain 1"
@@ -53,7 +55,7 @@ def run_lanes(arguments, left_out, env):
     codes, seconds = {}, {}
     try:
         for lane, program in LANES.items():
-            words = [*program, *arguments, "--left-out", left_out[lane]]
+            words = [*program, *arguments, "--left-out", left_out[lane], "--durations=10"]
             with open(log_of(lane), "wb") as log:
                 processes[lane] = subprocess.Popen(
                     [str(word) for word in words],
