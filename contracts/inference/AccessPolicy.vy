@@ -185,7 +185,7 @@ def revoke(alliance: address, subject: address, up_to_serial: uint256):
     expires_at: uint256 = 0
     revoked: uint256 = 0
     serial, expires_at, revoked = self._credential(msg.sender, alliance, subject)
-    assert up_to_serial > revoked, "revoke: revoked already"
+    assert up_to_serial > revoked, "revoke: serial is revoked already"
     self._credentials[msg.sender][alliance][subject] = self._pack_credential(
         serial, expires_at, up_to_serial
     )
