@@ -11,6 +11,7 @@ from eth_utils.crypto import keccak
 from cairn.chain import _types as t
 from cairn.chain._contract import Contract
 from cairn.chain._types import Call
+from cairn.domain.answers import AnswerRoot
 from cairn.domain.policy import Acceptance, Credential
 
 
@@ -337,6 +338,10 @@ class StakeLedger(Contract):
     def is_serving(self, operator: str, model_id: int) -> bool:
         return bool(self.read("is_serving", operator, model_id))
 
+    def turn_of(self, model_id: int, seed: int) -> str:
+        """The operator on whom a seed falls; the zero address if there is none."""
+        return str(self.read("turn_of", model_id, seed))
+
     def free_wei(self, operator: str) -> int:
         """Stake that neither backs a statement nor unbonds."""
         return int(self.read("free_wei", operator))
@@ -446,8 +451,16 @@ class InferenceMarket(Contract):
         t.Settled,
         t.Refunded,
         t.Challenged,
+        t.RootAnswered,
+        t.RootSettled,
+        t.LeafChallenged,
+        t.Displaced,
+        t.DisplacedReleased,
         t.Paid,
     )
+
+    def get_root(self, root_id: bytes) -> t.Root:
+        return self._struct(t.Root, "get_root", root_id)
 
     def get_request(self, request_id: int) -> t.Request:
         return self._struct(t.Request, "get_request", request_id)
@@ -491,6 +504,21 @@ class InferenceMarket(Contract):
 
     def answer(self, request_id: int, outputs: bytes) -> Call:
         return self.call("answer", request_id, outputs)
+
+    def answer_batch(self, answers: Sequence[tuple[int, bytes]]) -> Call:
+        """`answers`: (request id, packed outputs), at most 32."""
+        ids, outputs = [one for one, _ in answers], [one for _, one in answers]
+        return self.call("answer_batch", ids, outputs)
+
+    def answer_root(self, root: AnswerRoot) -> Call:
+        return self.call("answer_root", root.terms_id, root.output_bytes, root.leaves)
+
+    def settle_root(self, root: AnswerRoot) -> Call:
+        return self.call("settle_root", root.root_id, root.leaves)
+
+    def challenge_leaf(self, root: AnswerRoot, index: int, features: bytes) -> Call:
+        proof = list(root.proof(index))
+        return self.call("challenge_leaf", root.root_id, index, root.group(index), proof, features)
 
     def challenge(self, request_id: int, features: bytes) -> Call:
         return self.call("challenge", request_id, features)

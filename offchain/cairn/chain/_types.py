@@ -202,9 +202,26 @@ class Request:
     operator: str
     answered_at: int
     outputs_hash: bytes
+    made_at: int = 0
+    callback: str = ZERO_ADDRESS
+    """Who is told of the answer when it comes; such a request is not answered in a root."""
+    is_displaced: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "status", Status(self.status))
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """Answers posted together; `posted_at` 0: there is no such root."""
+
+    operator: str
+    terms_id: int
+    posted_at: int
+    n_leaves: int
+    output_bytes: int
+    n_slashed: int
+    is_settled: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -469,6 +486,49 @@ class Answered:
     request_id: int
     operator: str
     challengeable_until: int
+    outputs: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RootAnswered:
+    root_id: bytes
+    operator: str
+    terms_id: int
+    challengeable_until: int
+    output_bytes: int
+    leaves: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RootSettled:
+    root_id: bytes
+    operator: str
+    n_settled: int
+    n_lapsed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Displaced:
+    """An older root took the request; the later answer, of this operator, is still judged."""
+
+    request_id: int
+    operator: str
+
+
+@dataclass(frozen=True, slots=True)
+class DisplacedReleased:
+    request_id: int
+    operator: str
+
+
+@dataclass(frozen=True, slots=True)
+class LeafChallenged:
+    root_id: bytes
+    request_id: int
+    operator: str
+    challenger: str
+    index: int
+    is_refunded: bool
     outputs: bytes
 
 

@@ -27,7 +27,7 @@ def test_step__open_request__is_answered_then_settled(world, start):
 
 
 def test_step__many_requests__are_settled_in_batches(world, start):
-    operator = start(settle_batch=4)
+    operator = start(settle_batch=4, root_from=100)
     for _ in range(10):
         world.ask()
     operator.step(2)
