@@ -68,7 +68,7 @@ soak-ingest: ## kill the ingester fifty times under load; CAIRN_SOAK_KILLS and C
 soak-oracle: ## three operators for ten minutes, one lying, all killed, and the node; CAIRN_SOAK_S shortens it
 	$(SETUP)
 	@CAIRN_SOAK_S=$${CAIRN_SOAK_S:-600} CAIRN_SOAK_REQUESTS=$${CAIRN_SOAK_REQUESTS:-3000} \
-		$(PYTHON) tools/run.py python -m pytest -q -s tests/integration/test_oracle_soak.py $(ARGS)
+		$(PYTHON) tools/run.py python -m pytest -p no:ape_test -q -s tests/integration/test_oracle_soak.py $(ARGS)
 
 lint: ## format, lint, type and layer checks; changes nothing
 	$(SETUP) --lint
