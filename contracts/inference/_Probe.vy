@@ -1,0 +1,188 @@
+# pragma version 0.4.3
+# pragma nonreentrancy on
+"""
+@title InferenceMarket: predictions for sale
+@license Apache-2.0
+@notice Buy a prediction in one call (`predict`), or ask for one (`request`): a staked operator answers, and
+        while the answer's window is open anyone may have this contract run the program itself. A wrong answer
+        costs the operator his lock and gives the requester the money back. Every request ends exactly once.
+        What an operator signed off chain is judged here too.
+@dev MARKET-1: what is owed and what open requests hold in escrow never exceeds the contract's balance.
+     MARKET-2: a request ends once: settled, refunded or slashed; then its status never changes.
+     MARKET-3: the price of a request is shared out as the terms say that it was made under.
+     MARKET-4: a right answer is never slashed; a wrong one, challenged in its window, always is. An answer
+               is a single one, each leaf of a root that answers a request, each prediction of a receipt.
+     MARKET-5: each answer, and each leaf of a root, holds its terms' lock of its operator until it is
+               settled, lapses or is slashed.
+     MARKET-6: which channels of a packet feed a model is said once, by its alliance, and never changes.
+     MARKET-7: what an operator posted as a root is what is settled and what is challenged, leaf by leaf; a
+               leaf is slashed at most once.
+     MARKET-8: what a callback does harms nobody but who asked for it.
+     Its parts: request_book (records and money), answers, answer_roots, receipts, packet_channels.
+@custom:kill Cannot be stopped: no owner, no upgrade. A model leaves the market when its alliance ends the sale.
+"""
+
+from ..interfaces import IDeviceRegistry
+from ..interfaces import IEvaluator
+from ..interfaces import IInferenceMarket
+from ..interfaces import IModelRegistry
+from ..interfaces import IStakeLedger
+from ..modules import answer_roots
+from ..modules import answers
+from ..modules import packet_channels
+from ..modules import receipts
+from ..modules import request_book
+from ..modules import signatures
+
+initializes: signatures
+initializes: request_book
+initializes: answers[request_book := request_book]
+initializes: answer_roots[request_book := request_book]
+initializes: receipts[request_book := request_book, signatures := signatures]
+initializes: packet_channels[request_book := request_book]
+
+# What anyone may read and do.
+exports: (
+    request_book.REGISTRY,
+    request_book.EVALUATOR,
+    request_book.LEDGER,
+    request_book.n_requests,
+    request_book.owed,
+    request_book.get_request,
+    request_book.refundable_at,
+    request_book.turn_of,
+    request_book.refund,
+    request_book.pay,
+    packet_channels.channels_of,
+    signatures.eip712Domain,
+)
+# Answers and what becomes of them: operators answer, anyone challenges and settles.
+exports: (answers.answer, answers.answer_batch, answers.challenge, answers.settle)
+exports: (
+    answer_roots.answer_root,
+    answer_roots.challenge_leaf,
+    answer_roots.settle_root,
+    answer_roots.get_root,
+    answer_roots.is_leaf_slashed,
+)
+exports: (receipts.challenge_receipt, receipts.receipt_digest, receipts.receipt_life_s)
+# Alliances.
+exports: (packet_channels.set_channels,)
+
+# Escrow is not to lie for ever; a week is ample for a prediction.
+MAX_DEADLINE_S: constant(uint256) = 7 * 86_400
+# Enough to do something with an answer, and a part of what an answer may cost anyway.
+MAX_CALLBACK_GAS: constant(uint256) = 500_000
+# A sensor's clock may be ahead of the chain's by this much, as in the DeviceRegistry.
+MAX_AHEAD_S: constant(uint256) = 600
+# The outcome of features that the program takes no view of; see docs/numerics.md.
+INVALID: constant(Bytes[1024]) = b""
+
+DEVICES: public(immutable(IDeviceRegistry))
+
+
+@deploy
+def __init__(
+    registry: IModelRegistry,
+    evaluator: IEvaluator,
+    ledger: IStakeLedger,
+    devices: IDeviceRegistry,
+):
+    """
+    @param registry Where terms come from.
+    @param evaluator The judge.
+    @param ledger Where operators' stake lies; it must have been told of this market.
+    @param devices Who reads the packets of sensors.
+    """
+    request_book.__init__(registry, evaluator, ledger)
+    signatures.__init__("Cairn InferenceMarket")
+    assert devices.address.is_contract, "market: no device registry"
+    DEVICES = devices
+
+
+# --- anyone ---
+
+
+@payable
+@external
+def predict(
+    model_id: uint256, features: Bytes[4096], max_price: uint256, terms_id: uint256 = 0
+) -> Bytes[1024]:
+    return self._predict(model_id, features, max_price, terms_id)
+
+
+@payable
+@external
+def predict_from_packet(
+    model_id: uint256, packet: Bytes[512], max_age_s: uint256, max_price: uint256
+) -> (address, uint256, Bytes[1024]):
+    device: address = empty(address)
+    timestamp: uint256 = 0
+    readings: Bytes[64] = b""
+    device, timestamp, readings = staticcall DEVICES.read_packet(packet)
+    alliance: address = staticcall request_book.REGISTRY.alliance_of(model_id)
+    assert staticcall DEVICES.is_admitted(alliance, device), "predict: sensor is not admitted"
+    assert timestamp <= block.timestamp + MAX_AHEAD_S, "predict: packet from the future"
+    age_s: uint256 = block.timestamp - min(timestamp, block.timestamp)
+    assert age_s <= max_age_s, "predict: packet is too old"
+
+    features: Bytes[64] = packet_channels._features_of(model_id, readings)
+    outputs: Bytes[1024] = self._predict(model_id, features, max_price, 0)
+    log IInferenceMarket.PacketRead(
+        model_id=model_id, device=device, timestamp=timestamp, packet_hash=keccak256(packet)
+    )
+    return device, timestamp, outputs
+
+
+# --- views ---
+
+
+@view
+@external
+def quote(model_id: uint256, caller: address) -> (uint256, address, uint256):
+    sale: IModelRegistry.Sale = staticcall request_book.REGISTRY.sale(model_id)
+    if sale.terms_id == 0:
+        return 0, empty(address), 0
+    return sale.terms.price, sale.currency, sale.terms_id
+
+
+@view
+@external
+def may_ask(model_id: uint256, caller: address) -> String[40]:
+    sale: IModelRegistry.Sale = staticcall request_book.REGISTRY.sale(model_id)
+    if sale.terms_id == 0:
+        return "market: model is not for sale"
+    return ""
+
+
+# --- internal ---
+
+
+@payable
+@internal
+def _predict(
+    model_id: uint256, features: Bytes[4096], max_price: uint256, terms_id: uint256
+) -> Bytes[1024]:
+    sale: IModelRegistry.Sale = staticcall request_book.REGISTRY.sale(model_id)
+    assert sale.terms_id != 0, "predict: model is not for sale"
+    assert terms_id in [sale.terms_id, 0], "predict: other terms are in force"
+    assert sale.terms.price <= max_price, "predict: price above max_price"
+    outputs: Bytes[1024] = request_book._evaluate(
+        sale.terms.program_hash, features
+    )
+    assert outputs != INVALID, "predict: features are invalid"
+
+    request_book._take(sale.currency, sale.terms.price)
+    # No operator worked: his part stays with the treasury.
+    request_book._share_out(
+        sale.terms, 1, empty(address), sale.currency, sale.holders, sale.treasury
+    )
+    log IInferenceMarket.Predicted(
+        model_id=model_id,
+        terms_id=sale.terms_id,
+        caller=msg.sender,
+        price=sale.terms.price,
+        features=features,
+        outputs=outputs,
+    )
+    return outputs
