@@ -339,7 +339,7 @@ def trade(
     market.request(*args, value=PRICE_WEI, sender=bench.buyer)
 
     sell(bench, model_id, "4 features", small)
-    bench.vote(market, "set_channels", model_id, AIR_QUALITY.channel_map())
+    bench.vote(bench.system.packet_features, "set_channels", model_id, AIR_QUALITY.channel_map())
     packet = device.packets(bench.stage.now() - 60, 1)[0]
     args = (model_id, packet, WINDOW_S, PRICE_WEI)
     detail = f"4 features, {len(packet)} bytes"

@@ -103,9 +103,7 @@ def deposit():
     assert msg.value > 0, "deposit: nothing sent"
     stakes: uint256 = self._stakes[msg.sender] + msg.value
     self._stakes[msg.sender] = stakes
-    log IStakeLedger.Staked(
-        operator=msg.sender, amount_wei=msg.value, stake_wei=stakes & UINT128
-    )
+    log IStakeLedger.Staked(operator=msg.sender, amount_wei=msg.value, stake_wei=stakes & UINT128)
 
 
 @external

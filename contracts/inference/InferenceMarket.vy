@@ -6,41 +6,34 @@
 @notice Buy a prediction in one call (`predict`), or ask for one (`request`): a staked operator answers, and
         while the answer's window is open anyone may have this contract run the program itself. A wrong answer
         costs the operator his lock and gives the requester the money back. Every request ends exactly once.
-        What an operator signed off chain is judged here too.
 @dev MARKET-1: what is owed and what open requests hold in escrow never exceeds the contract's balance.
      MARKET-2: a request ends once: settled, refunded or slashed; then its status never changes.
      MARKET-3: the price of a request is shared out as the terms say that it was made under.
      MARKET-4: a right answer is never slashed; a wrong one, challenged in its window, always is. An answer
-               is a single one, each leaf of a root that answers a request, each prediction of a receipt.
+               is a single one, or a leaf of a root that answers a request.
      MARKET-5: each answer, and each leaf of a root, holds its terms' lock of its operator until it is
                settled, lapses or is slashed.
-     MARKET-6: which channels of a packet feed a model is said once, by its alliance, and never changes.
      MARKET-7: what an operator posted as a root is what is settled and what is challenged, leaf by leaf; a
                leaf is slashed at most once.
      MARKET-8: what a callback does harms nobody but who asked for it.
-     Its parts: request_book (records and money), answers, answer_roots, receipts, packet_channels.
+     Its parts: request_book (records and money), answers, answer_roots.
 @custom:kill Cannot be stopped: no owner, no upgrade. A model leaves the market when its alliance ends the sale.
 """
 
-from ..interfaces import IDeviceRegistry
+from ..interfaces import IAccessPolicy
 from ..interfaces import IEvaluator
 from ..interfaces import IInferenceMarket
 from ..interfaces import IModelRegistry
+from ..interfaces import IPacketFeatures
 from ..interfaces import IStakeLedger
 from ..modules import answer_roots
 from ..modules import answers
-from ..modules import packet_channels
-from ..modules import receipts
 from ..modules import request_book
-from ..modules import signatures
 
 implements: IInferenceMarket
-initializes: signatures
 initializes: request_book
 initializes: answers[request_book := request_book]
 initializes: answer_roots[request_book := request_book]
-initializes: receipts[request_book := request_book, signatures := signatures]
-initializes: packet_channels[request_book := request_book]
 
 # What anyone may read and do.
 exports: (
@@ -54,8 +47,6 @@ exports: (
     request_book.turn_of,
     request_book.refund,
     request_book.pay,
-    packet_channels.channels_of,
-    signatures.eip712Domain,
 )
 # Answers and what becomes of them: operators answer, anyone challenges and settles.
 exports: (answers.answer, answers.answer_batch, answers.challenge, answers.settle)
@@ -66,20 +57,16 @@ exports: (
     answer_roots.get_root,
     answer_roots.is_leaf_slashed,
 )
-exports: (receipts.challenge_receipt, receipts.receipt_digest, receipts.receipt_life_s)
-# Alliances.
-exports: (packet_channels.set_channels,)
 
 # Escrow is not to lie for ever; a week is ample for a prediction.
 MAX_DEADLINE_S: constant(uint256) = 7 * 86_400
 # Enough to do something with an answer, and a part of what an answer may cost anyway.
 MAX_CALLBACK_GAS: constant(uint256) = 500_000
-# A sensor's clock may be ahead of the chain's by this much, as in the DeviceRegistry.
-MAX_AHEAD_S: constant(uint256) = 600
 # The outcome of features that the program takes no view of; see docs/numerics.md.
 INVALID: constant(Bytes[1024]) = b""
 
-DEVICES: public(immutable(IDeviceRegistry))
+ACCESS_POLICY: public(immutable(IAccessPolicy))
+PACKETS: public(immutable(IPacketFeatures))
 
 
 @deploy
@@ -87,18 +74,21 @@ def __init__(
     registry: IModelRegistry,
     evaluator: IEvaluator,
     ledger: IStakeLedger,
-    devices: IDeviceRegistry,
+    access_policy: IAccessPolicy,
+    packets: IPacketFeatures,
 ):
     """
     @param registry Where terms come from.
     @param evaluator The judge.
     @param ledger Where operators' stake lies; it must have been told of this market.
-    @param devices Who reads the packets of sensors.
+    @param access_policy Who may ask; it must take this market's word.
+    @param packets What the packets of sensors say to models.
     """
     request_book.__init__(registry, evaluator, ledger)
-    signatures.__init__("Cairn InferenceMarket")
-    assert devices.address.is_contract, "market: no device registry"
-    DEVICES = devices
+    assert access_policy.address.is_contract, "market: no access policy"
+    assert packets.address.is_contract, "market: no packet features"
+    ACCESS_POLICY = access_policy
+    PACKETS = packets
 
 
 # --- anyone ---
@@ -119,15 +109,8 @@ def predict_from_packet(
 ) -> (address, uint256, Bytes[1024]):
     device: address = empty(address)
     timestamp: uint256 = 0
-    readings: Bytes[64] = b""
-    device, timestamp, readings = staticcall DEVICES.read_packet(packet)
-    alliance: address = staticcall request_book.REGISTRY.alliance_of(model_id)
-    assert staticcall DEVICES.is_admitted(alliance, device), "predict: sensor is not admitted"
-    assert timestamp <= block.timestamp + MAX_AHEAD_S, "predict: packet from the future"
-    age_s: uint256 = block.timestamp - min(timestamp, block.timestamp)
-    assert age_s <= max_age_s, "predict: packet is too old"
-
-    features: Bytes[64] = packet_channels._features_of(model_id, readings)
+    features: Bytes[64] = b""
+    device, timestamp, features = staticcall PACKETS.features_of(model_id, packet, max_age_s)
     outputs: Bytes[1024] = self._predict(model_id, features, max_price, 0)
     log IInferenceMarket.PacketRead(
         model_id=model_id, device=device, timestamp=timestamp, packet_hash=keccak256(packet)
@@ -147,13 +130,14 @@ def request(
     callback_gas: uint256 = 0,
     terms_id: uint256 = 0,
 ) -> uint256:
-    sale: IModelRegistry.Sale = staticcall request_book.REGISTRY.sale(model_id)
+    sale: IModelRegistry.Sale = request_book._sale(model_id)
     assert sale.terms_id != 0, "request: model is not for sale"
     assert terms_id in [sale.terms_id, 0], "request: other terms are in force"
     assert sale.terms.price <= max_price, "request: price above max_price"
     assert deadline > block.timestamp, "request: deadline has passed"
     assert deadline <= block.timestamp + MAX_DEADLINE_S, "request: deadline too far"
     assert len(features) == 4 * sale.terms.n_features, "request: wrong number of features"
+    self._admit(sale.terms.policy_id)
 
     request_id: uint256 = request_book.n_requests + 1
     request_book.n_requests = request_id
@@ -195,7 +179,7 @@ def request(
 @view
 @external
 def quote(model_id: uint256, caller: address) -> (uint256, address, uint256):
-    sale: IModelRegistry.Sale = staticcall request_book.REGISTRY.sale(model_id)
+    sale: IModelRegistry.Sale = request_book._sale(model_id)
     if sale.terms_id == 0:
         return 0, empty(address), 0
     return sale.terms.price, sale.currency, sale.terms_id
@@ -204,13 +188,25 @@ def quote(model_id: uint256, caller: address) -> (uint256, address, uint256):
 @view
 @external
 def may_ask(model_id: uint256, caller: address) -> String[40]:
-    sale: IModelRegistry.Sale = staticcall request_book.REGISTRY.sale(model_id)
+    sale: IModelRegistry.Sale = request_book._sale(model_id)
     if sale.terms_id == 0:
         return "market: model is not for sale"
-    return ""
+    if sale.terms.policy_id == 0:
+        return ""
+    return staticcall ACCESS_POLICY.reason(sale.terms.policy_id, caller)
 
 
 # --- internal ---
+
+
+@internal
+def _admit(policy_id: uint256):
+    """
+    @dev Policy 0 is open and unlimited, and costs nothing. The caller pays for himself: who buys for others is
+         the one admitted.
+    """
+    if policy_id != 0:
+        extcall ACCESS_POLICY.admit(policy_id, msg.sender)
 
 
 @payable
@@ -218,13 +214,12 @@ def may_ask(model_id: uint256, caller: address) -> String[40]:
 def _predict(
     model_id: uint256, features: Bytes[4096], max_price: uint256, terms_id: uint256
 ) -> Bytes[1024]:
-    sale: IModelRegistry.Sale = staticcall request_book.REGISTRY.sale(model_id)
+    sale: IModelRegistry.Sale = request_book._sale(model_id)
     assert sale.terms_id != 0, "predict: model is not for sale"
     assert terms_id in [sale.terms_id, 0], "predict: other terms are in force"
     assert sale.terms.price <= max_price, "predict: price above max_price"
-    outputs: Bytes[1024] = request_book._evaluate(
-        sale.terms.program_hash, features
-    )
+    self._admit(sale.terms.policy_id)
+    outputs: Bytes[1024] = request_book._evaluate(sale.terms.program_hash, features)
     assert outputs != INVALID, "predict: features are invalid"
 
     request_book._take(sale.currency, sale.terms.price)

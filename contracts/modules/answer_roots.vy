@@ -77,9 +77,7 @@ def answer_root(
         output_bytes=output_bytes,
         leaves=leaves,
     )
-    extcall request_book.LEDGER.lock_serving(
-        msg.sender, terms.model_id, n_leaves * terms.lock_wei
-    )
+    request_book._lock(terms.model_id, n_leaves * terms.lock_wei)
     return root_id
 
 
@@ -150,7 +148,7 @@ def challenge_leaf(
         is_refunded=is_refunded,
         outputs=outputs,
     )
-    extcall request_book.LEDGER.slash(operator, terms.lock_wei, msg.sender)
+    request_book._slash(operator, terms.lock_wei)
 
 
 @external
@@ -181,7 +179,8 @@ def settle_root(root_id: bytes32, leaves: Bytes[MAX_LEAVES_BYTES]):
                 slashed = self._slashed[root_id][i // 256]
             if (slashed >> (i % 256)) & 1 != 0:
                 continue
-        # Below n_leaves * stride, which is a length.
+            # Below n_leaves * stride, which is a length.
+
         request_id: uint256 = convert(slice(leaves, unsafe_mul(i, stride), ID_BYTES), uint256)
         asked: uint256 = request_book._asked[request_id]
         state: uint256 = asked >> request_book.STATE_AT
@@ -216,8 +215,7 @@ def settle_root(root_id: bytes32, leaves: Bytes[MAX_LEAVES_BYTES]):
     log IInferenceMarket.RootSettled(
         root_id=root_id, operator=operator, n_settled=n_settled, n_lapsed=n_free - n_settled
     )
-    if n_free > 0:
-        extcall request_book.LEDGER.release(operator, n_free * terms.lock_wei)
+    request_book._release(operator, n_free * terms.lock_wei)
 
 
 # --- views ---

@@ -29,11 +29,9 @@ CALLBACK_SPARE_GAS: constant(uint256) = 10_000
 @external
 def answer(request_id: uint256, outputs: Bytes[1024]):
     asked: uint256 = request_book._asked[request_id]
-    terms: IModelRegistry.Terms = request_book._terms(
-        self._terms_of_open(asked)
-    )
+    terms: IModelRegistry.Terms = request_book._terms(self._terms_of_open(asked))
     self._answer(request_id, asked, terms, outputs)
-    extcall request_book.LEDGER.lock_serving(msg.sender, terms.model_id, terms.lock_wei)
+    request_book._lock(terms.model_id, terms.lock_wei)
     if (asked >> request_book.STATE_AT) & request_book.CALLED != 0:
         self._call_back(request_id, outputs, block.timestamp + terms.window_s)
 
@@ -52,7 +50,7 @@ def answer_batch(
         its_terms: uint256 = self._terms_of_open(asked)
         if its_terms != terms_id:
             if lock_wei > 0:
-                extcall request_book.LEDGER.lock_serving(msg.sender, terms.model_id, lock_wei)
+                request_book._lock(terms.model_id, lock_wei)
                 lock_wei = 0
             terms = request_book._terms(its_terms)
             terms_id = its_terms
@@ -61,7 +59,7 @@ def answer_batch(
         if (asked >> request_book.STATE_AT) & request_book.CALLED != 0:
             has_callbacks = True
     assert lock_wei > 0, "answer: nothing in the batch"
-    extcall request_book.LEDGER.lock_serving(msg.sender, terms.model_id, lock_wei)
+    request_book._lock(terms.model_id, lock_wei)
 
     if has_callbacks:  # when all else is done
         for i: uint256 in range(len(request_ids), bound=MAX_BATCH):
@@ -71,7 +69,9 @@ def answer_batch(
                 self._call_back(request_ids[i], outputs[i], block.timestamp + terms.window_s)
 
 
-# --- anyone ---
+    # --- anyone ---
+
+
 
 
 @external
@@ -81,9 +81,7 @@ def challenge(request_id: uint256, features: Bytes[4096]):
     stands: bool = state & (request_book.ANSWERED | request_book.DISPLACED) != 0
     assert stands, "challenge: no answer stands"
     answered: uint256 = request_book._answered[request_id]
-    terms: IModelRegistry.Terms = request_book._terms(
-        request_book._terms_id(asked)
-    )
+    terms: IModelRegistry.Terms = request_book._terms(request_book._terms_id(asked))
     in_time: bool = block.timestamp <= (answered >> 160) + terms.window_s
     assert in_time, "challenge: window is over"
     asked_for: bool = keccak256(features) == request_book._features_hash[request_id]
@@ -102,7 +100,7 @@ def challenge(request_id: uint256, features: Bytes[4096]):
     log IInferenceMarket.Challenged(
         request_id=request_id, operator=operator, challenger=msg.sender, outputs=outputs
     )
-    extcall request_book.LEDGER.slash(operator, terms.lock_wei, msg.sender)
+    request_book._slash(operator, terms.lock_wei)
 
 
 @external
@@ -157,18 +155,14 @@ def _terms_of_open(asked: uint256) -> uint256:
 
 
 @internal
-def _answer(
-    request_id: uint256, asked: uint256, terms: IModelRegistry.Terms, outputs: Bytes[1024]
-):
+def _answer(request_id: uint256, asked: uint256, terms: IModelRegistry.Terms, outputs: Bytes[1024]):
     """
     @dev All of an answer but its lock and its callback.
     """
     assert block.timestamp <= request_book._deadline(asked), "answer: deadline has passed"
     state: uint256 = asked >> request_book.STATE_AT
     if state & request_book.NAMED != 0:
-        named: address = convert(
-            request_book._answered[request_id] & request_book.UINT160, address
-        )
+        named: address = convert(request_book._answered[request_id] & request_book.UINT160, address)
         assert named == msg.sender, "answer: another operator is named"
     elif block.timestamp <= request_book._made_at(asked) + request_book.TURN_S:
         turn: address = staticcall request_book.LEDGER.turn_of(terms.model_id, request_id)
@@ -217,5 +211,4 @@ def _pay_and_release(
     terms: IModelRegistry.Terms, operator: address, n_paid: uint256, n_free: uint256
 ):
     request_book._pay_answers(terms, n_paid, operator)
-    if n_free > 0:
-        extcall request_book.LEDGER.release(operator, n_free * terms.lock_wei)
+    request_book._release(operator, n_free * terms.lock_wei)

@@ -159,6 +159,12 @@ def _terms(terms_id: uint256) -> IModelRegistry.Terms:
 
 @view
 @internal
+def _sale(model_id: uint256) -> IModelRegistry.Sale:
+    return staticcall REGISTRY.sale(model_id)
+
+
+@view
+@internal
 def _evaluate(program_hash: bytes32, features: Bytes[4096]) -> Bytes[1024]:
     """
     @notice What is right. A judge that runs out of gas reverts here, and so decides nothing.
@@ -231,6 +237,31 @@ def _refundable_at(asked: uint256, terms: IModelRegistry.Terms) -> uint256:
     if newest < self._made_at(asked):
         return deadline + 1
     return max(deadline, min(newest, deadline) + terms.window_s + ROOT_GRACE_S) + 1
+
+
+# --- internal: stake ---
+
+
+@internal
+def _lock(model_id: uint256, amount_wei: uint256):
+    """
+    @dev The caller's stake, if he serves the model.
+    """
+    extcall LEDGER.lock_serving(msg.sender, model_id, amount_wei)
+
+
+@internal
+def _release(operator: address, amount_wei: uint256):
+    if amount_wei > 0:
+        extcall LEDGER.release(operator, amount_wei)
+
+
+@internal
+def _slash(operator: address, amount_wei: uint256):
+    """
+    @dev The bounty is the caller's.
+    """
+    extcall LEDGER.slash(operator, amount_wei, msg.sender)
 
 
 # --- internal: money ---
