@@ -27,7 +27,8 @@ from cairn.chain._clients import (
     TrainingRounds,
 )
 from cairn.chain._contract import Contract
-from cairn.chain._cursor import LogCursor, position_of
+from cairn.chain._currency import COIN, Currencies, Currency, Erc20
+from cairn.chain._cursor import LogCursor, forget_position, position_of
 from cairn.chain._deployment import DeployedAlliance, DeployedContract, Deployment
 from cairn.chain._errors import (
     AbiError,
@@ -45,7 +46,7 @@ from cairn.chain._network import Network
 from cairn.chain._node import Node, Web3Node, offer
 from cairn.chain._outbox import FeePolicy, Intent, Outbox, Spending, State, spending_of
 from cairn.chain._sender import Sender
-from cairn.chain._store import Lease, Number, Store, metadata
+from cairn.chain._store import Lease, Number, Store, insert_new, metadata
 from cairn.chain._system import System
 from cairn.chain._types import (
     NATIVE_COIN,
@@ -65,6 +66,7 @@ from cairn.chain._types import (
     Challenged,
     ChannelsSet,
     ChunkPublished,
+    ConstitutionAmended,
     Device,
     DeviceAdmitted,
     DeviceExpelled,
@@ -85,8 +87,10 @@ from cairn.chain._types import (
     Plan,
     Predicted,
     ProgramPublished,
+    ProposalCanceled,
     ProposalCreated,
     ProposalExecuted,
+    ProposalExtended,
     ProposalQueued,
     ProposalState,
     Quote,
@@ -113,10 +117,12 @@ from cairn.chain._types import (
     Version,
     VersionRegistered,
     VoteCast,
+    VoteCastWithParams,
     Withdrawn,
 )
 
 __all__ = [
+    "COIN",
     "DEVELOPMENT_MNEMONIC",
     "NATIVE_COIN",
     "ZERO_ADDRESS",
@@ -140,7 +146,10 @@ __all__ = [
     "ChannelsSet",
     "Charter",
     "ChunkPublished",
+    "ConstitutionAmended",
     "Contract",
+    "Currencies",
+    "Currency",
     "DeployedAlliance",
     "DeployedContract",
     "Deployment",
@@ -152,6 +161,7 @@ __all__ = [
     "DeviceRegistry",
     "DeviceRevoked",
     "DeviceTransferred",
+    "Erc20",
     "Evaluator",
     "FeePolicy",
     "Fees",
@@ -183,8 +193,10 @@ __all__ = [
     "Predicted",
     "ProgramPublished",
     "ProgramStore",
+    "ProposalCanceled",
     "ProposalCreated",
     "ProposalExecuted",
+    "ProposalExtended",
     "ProposalQueued",
     "ProposalState",
     "Quote",
@@ -223,12 +235,15 @@ __all__ = [
     "Version",
     "VersionRegistered",
     "VoteCast",
+    "VoteCastWithParams",
     "Web3Node",
     "Withdrawn",
     "WrongNetwork",
     "address_of",
     "check_development_chain",
     "development_account",
+    "forget_position",
+    "insert_new",
     "keystore_folder",
     "load_abi",
     "load_account",
