@@ -281,6 +281,7 @@ def _sale(row: Any, currency: str) -> Sale:
         holders_bps=row.holders_bps,
         window_s=row.window_s,
         lock_wei=row.lock_wei,
+        policy_id=row.policy_id,
     )
 
 

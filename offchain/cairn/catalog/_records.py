@@ -47,6 +47,8 @@ class Sale:
     holders_bps: int
     window_s: int
     lock_wei: int
+    policy_id: int
+    """Who may ask; 0: anyone."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from eth_utils.crypto import keccak
 from cairn.chain import _types as t
 from cairn.chain._contract import Contract
 from cairn.chain._types import Call
+from cairn.domain.policy import Acceptance, Credential
 
 
 class DeviceRegistry(Contract):
@@ -194,13 +195,109 @@ class ModelRegistry(Contract):
         holders_bps: int,
         window_s: int,
         lock_wei: int,
+        policy_id: int = 0,
     ) -> Call:
         return self.call(
-            "set_terms", model_id, price, operator_bps, holders_bps, window_s, lock_wei
+            "set_terms",
+            model_id,
+            price,
+            operator_bps,
+            holders_bps,
+            window_s,
+            lock_wei,
+            policy_id,
         )
 
     def end_sale(self, model_id: int) -> Call:
         return self.call("end_sale", model_id)
+
+
+class AccessPolicy(Contract):
+    NAME = "AccessPolicy"
+    EVENTS = (
+        t.PolicyCreated,
+        t.CallerListed,
+        t.DeviceNamed,
+        t.TermsAccepted,
+        t.CredentialPresented,
+        t.CredentialsRevoked,
+    )
+
+    def n_policies(self) -> int:
+        return int(self.read("n_policies"))
+
+    def alliance_of(self, policy_id: int) -> str:
+        """Whose policy it is; the zero address if there is no such policy."""
+        return str(self.read("alliance_of", policy_id))
+
+    def rules(self, policy_id: int) -> t.Rules:
+        return self._struct(t.Rules, "rules", policy_id)
+
+    def reason(self, policy_id: int, caller: str) -> str:
+        """Why the market would not sell to a caller now; empty if it would."""
+        return str(self.read("reason", policy_id, caller))
+
+    def standing(self, policy_id: int, caller: str) -> str:
+        """As `reason`, the limits left aside."""
+        return str(self.read("standing", policy_id, caller))
+
+    def left(self, policy_id: int, caller: str) -> tuple[int, int]:
+        """Predictions that a caller, and that all together, may buy now; 2**256 - 1 for no limit."""
+        of_caller, of_all = self.read_all("left", policy_id, caller)
+        return int(of_caller), int(of_all)
+
+    def retry_after_s(self, policy_id: int, caller: str) -> int:
+        """Seconds until the limits let a caller through; 0 for now."""
+        return int(self.read("retry_after_s", policy_id, caller))
+
+    def is_listed(self, policy_id: int, caller: str) -> bool:
+        return bool(self.read("is_listed", policy_id, caller))
+
+    def device_named(self, alliance: str, caller: str) -> str:
+        """The sensor by which a caller is a member; the zero address if he named none."""
+        return str(self.read("device_named", alliance, caller))
+
+    def accepted_at(self, alliance: str, terms_hash: bytes, caller: str) -> int:
+        """When a caller accepted terms of use, unix seconds; 0 if he did not."""
+        return int(self.read("accepted_at", alliance, terms_hash, caller))
+
+    def credential(self, issuer: str, alliance: str, subject: str) -> t.PresentedCredential:
+        return t.PresentedCredential(*self.read_all("credential", issuer, alliance, subject))
+
+    def create_policy(self, rules: t.Rules) -> Call:
+        return self.call("create_policy", astuple(rules))
+
+    def set_listed(self, policy_id: int, callers: Sequence[str], *, is_listed: bool) -> Call:
+        return self.call("set_listed", policy_id, list(callers), is_listed)
+
+    def name_device(self, alliance: str, device: str) -> Call:
+        return self.call("name_device", alliance, device)
+
+    def accept_terms(self, alliance: str, terms_hash: bytes) -> Call:
+        return self.call("accept_terms", alliance, terms_hash)
+
+    def accept_terms_by_signature(self, acceptance: Acceptance, signature: bytes) -> Call:
+        return self.call(
+            "accept_terms_by_signature",
+            acceptance.alliance,
+            acceptance.terms_hash,
+            acceptance.caller,
+            signature,
+        )
+
+    def present(self, credential: Credential, signature: bytes) -> Call:
+        return self.call(
+            "present",
+            credential.issuer,
+            credential.alliance,
+            credential.subject,
+            credential.serial,
+            credential.expires_at,
+            signature,
+        )
+
+    def revoke(self, alliance: str, subject: str, up_to_serial: int) -> Call:
+        return self.call("revoke", alliance, subject, up_to_serial)
 
 
 class ProgramStore(Contract):

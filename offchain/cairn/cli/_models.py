@@ -230,6 +230,7 @@ def model_row(model: ListedModel, currencies: Currencies) -> dict[str, Any]:
             "holders_bps": sale.holders_bps,
             "window_s": sale.window_s,
             "lock_wei": str(sale.lock_wei),
+            "policy": sale.policy_id,
         }
     return {
         "id": model.model_id,

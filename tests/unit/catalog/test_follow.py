@@ -79,7 +79,7 @@ def live(world: FakeWorld, seed: int, n_events: int) -> None:
             world.registry.say(AliasSet(draw.randint(1, n_models), alias, number))
         elif kind == 4:
             one = draw.randint(1, n_models)
-            world.registry.say(TermsSet(one, number, 1, 2**96 - 1, 3_000, 5_000, 600, COIN))
+            world.registry.say(TermsSet(one, number, 1, 2**96 - 1, 3_000, 5_000, 600, COIN, 0))
         elif kind == 5:
             world.ledger.say(Staked(account(draw.randrange(3)), 2 * COIN, 2 * COIN))
         elif kind == 6:

@@ -56,7 +56,7 @@ def shop(world: FakeWorld, air: AllianceLaunched) -> FakeWorld:
         say(VersionRegistered(1, version, bytes([version]) * 32, SOME, SOME, SOME, b"", 0, version))
         say(AliasSet(1, alias("candidate"), version))
     say(AliasSet(1, alias("production"), 1))
-    say(TermsSet(1, 1, 1, 5 * COIN, 3_000, 5_000, 600, COIN))
+    say(TermsSet(1, 1, 1, 5 * COIN, 3_000, 5_000, 600, COIN, 4))
     return world
 
 
@@ -78,7 +78,7 @@ def test_models__by_what_is_so_now__are_found(shop: FakeWorld, catalog: Read, ai
     [model] = found.models(on_sale=True)
     assert model.aliases == {"candidate": 2, "production": 1}
     assert model.versions == 2 and model.sale is not None
-    assert (model.sale.terms_id, model.sale.price, model.sale.window_s) == (1, 5 * COIN, 600)
+    assert (model.sale.terms_id, model.sale.price, model.sale.policy_id) == (1, 5 * COIN, 4)
     assert model.created_at == shop.chain.blocks[3].timestamp
 
 
@@ -87,7 +87,7 @@ def test_models__sale_ended_and_begun_anew__is_what_came_last(
 ) -> None:
     shop.registry.say(SaleEnded(1))
     assert ids(catalog(), on_sale=True) == []
-    shop.registry.say(TermsSet(1, 2, 2, 7, 0, 0, 600, COIN))
+    shop.registry.say(TermsSet(1, 2, 2, 7, 0, 0, 600, COIN, 0))
     [model] = catalog().models(on_sale=True)
     assert model.sale is not None and (model.sale.version, model.sale.price) == (2, 7)
     assert [sale.price for _, sale in catalog().terms(1)] == [5 * COIN, 7]
