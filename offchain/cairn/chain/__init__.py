@@ -45,7 +45,16 @@ from cairn.chain._errors import (
 )
 from cairn.chain._network import Network
 from cairn.chain._node import Node, Web3Node, offer
-from cairn.chain._outbox import FeePolicy, Intent, Outbox, Spending, State, spending_of
+from cairn.chain._outbox import (
+    FeePolicy,
+    Gas,
+    Intent,
+    Outbox,
+    Spending,
+    State,
+    intents_of,
+    spending_of,
+)
 from cairn.chain._sender import Sender
 from cairn.chain._store import Lease, Number, Store, insert_new, metadata
 from cairn.chain._system import System
@@ -182,6 +191,7 @@ __all__ = [
     "Evaluator",
     "FeePolicy",
     "Fees",
+    "Gas",
     "Governor",
     "Head",
     "InferenceMarket",
@@ -266,6 +276,7 @@ __all__ = [
     "development_account",
     "forget_position",
     "insert_new",
+    "intents_of",
     "keystore_folder",
     "load_abi",
     "load_account",
