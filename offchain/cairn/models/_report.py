@@ -1,5 +1,6 @@
 """What a program loses against the float model it was made from, and what it holds."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -120,7 +121,8 @@ def _labels(program: Program, outputs: npt.NDArray[np.int64]) -> npt.NDArray[np.
         return outputs[:, 0]
     if outputs.shape[1] == 1:
         return (outputs[:, 0] > 0).astype(np.int64)
-    return outputs.argmax(axis=1)
+    places: npt.NDArray[np.int64] = outputs.argmax(axis=1)
+    return places
 
 
 def _r2(truth: npt.NDArray[Any], predicted: FloatArray) -> float:
@@ -165,6 +167,7 @@ def describe(program: Program) -> dict[str, Any]:
     }
     if program.kind is Kind.DENSE:
         # Of a program that no builder made nothing may be proven.
+        sums: Sequence[tuple[int | None, int | None]]
         sums = sum_ranges(program) or [(None, None)] * len(program.layers)
         shown["layers"] = [
             {
