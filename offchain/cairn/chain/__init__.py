@@ -30,7 +30,8 @@ from cairn.chain._clients import (
     TrainingRounds,
 )
 from cairn.chain._contract import Contract
-from cairn.chain._cursor import LogCursor, position_of
+from cairn.chain._currency import COIN, Currencies, Currency, Erc20
+from cairn.chain._cursor import LogCursor, forget_position, position_of
 from cairn.chain._deployment import DeployedAlliance, DeployedContract, Deployment
 from cairn.chain._errors import (
     AbiError,
@@ -46,9 +47,18 @@ from cairn.chain._errors import (
 )
 from cairn.chain._network import Network
 from cairn.chain._node import Node, Web3Node, offer
-from cairn.chain._outbox import FeePolicy, Intent, Outbox, Spending, State, spending_of
+from cairn.chain._outbox import (
+    FeePolicy,
+    Gas,
+    Intent,
+    Outbox,
+    Spending,
+    State,
+    intents_of,
+    spending_of,
+)
 from cairn.chain._sender import Sender
-from cairn.chain._store import Lease, Number, Store, metadata
+from cairn.chain._store import Lease, Number, Store, insert_new, metadata
 from cairn.chain._system import System
 from cairn.chain._types import (
     NATIVE_COIN,
@@ -71,6 +81,7 @@ from cairn.chain._types import (
     Challenged,
     ChannelsSet,
     ChunkPublished,
+    ConstitutionAmended,
     CredentialPresented,
     CredentialsRevoked,
     Device,
@@ -102,8 +113,10 @@ from cairn.chain._types import (
     Predicted,
     PresentedCredential,
     ProgramPublished,
+    ProposalCanceled,
     ProposalCreated,
     ProposalExecuted,
+    ProposalExtended,
     ProposalQueued,
     ProposalState,
     Quote,
@@ -140,10 +153,12 @@ from cairn.chain._types import (
     Version,
     VersionRegistered,
     VoteCast,
+    VoteCastWithParams,
     Withdrawn,
 )
 
 __all__ = [
+    "COIN",
     "DEVELOPMENT_MNEMONIC",
     "NATIVE_COIN",
     "ZERO_ADDRESS",
@@ -171,9 +186,12 @@ __all__ = [
     "ChannelsSet",
     "Charter",
     "ChunkPublished",
+    "ConstitutionAmended",
     "Contract",
     "CredentialPresented",
     "CredentialsRevoked",
+    "Currencies",
+    "Currency",
     "DeployedAlliance",
     "DeployedContract",
     "Deployment",
@@ -189,9 +207,11 @@ __all__ = [
     "Displaced",
     "DisplacedReleased",
     "Distribution",
+    "Erc20",
     "Evaluator",
     "FeePolicy",
     "Fees",
+    "Gas",
     "Governor",
     "Head",
     "InferenceMarket",
@@ -226,8 +246,10 @@ __all__ = [
     "PresentedCredential",
     "ProgramPublished",
     "ProgramStore",
+    "ProposalCanceled",
     "ProposalCreated",
     "ProposalExecuted",
+    "ProposalExtended",
     "ProposalQueued",
     "ProposalState",
     "Quote",
@@ -277,12 +299,16 @@ __all__ = [
     "Version",
     "VersionRegistered",
     "VoteCast",
+    "VoteCastWithParams",
     "Web3Node",
     "Withdrawn",
     "WrongNetwork",
     "address_of",
     "check_development_chain",
     "development_account",
+    "forget_position",
+    "insert_new",
+    "intents_of",
     "keystore_folder",
     "load_abi",
     "load_account",

@@ -121,6 +121,7 @@ class AllianceFactory(Contract):
 
 class Charter(Contract):
     NAME = "Charter"
+    EVENTS = (t.ConstitutionAmended,)
 
     def constitution(self) -> bytes:
         """Binary CID of the alliance's rules in words; empty if there are none."""
@@ -654,7 +655,15 @@ class Governor(Contract):
     """OpenZeppelin's IGovernor."""
 
     NAME = "Governor"
-    EVENTS = (t.ProposalCreated, t.ProposalQueued, t.ProposalExecuted, t.VoteCast)
+    EVENTS = (
+        t.ProposalCreated,
+        t.ProposalQueued,
+        t.ProposalExecuted,
+        t.ProposalCanceled,
+        t.ProposalExtended,
+        t.VoteCast,
+        t.VoteCastWithParams,
+    )
 
     def state(self, proposal_id: int) -> t.ProposalState:
         return t.ProposalState(self.read("state", proposal_id))
@@ -668,8 +677,20 @@ class Governor(Contract):
     def eta(self, proposal_id: int) -> int:
         return int(self.read("proposalEta", proposal_id))
 
+    def votes(self, proposal_id: int) -> tuple[int, int, int]:
+        """(against, for, abstaining), in the shares' smallest unit."""
+        against, for_, abstaining = self.read_all("proposalVotes", proposal_id)
+        return int(against), int(for_), int(abstaining)
+
+    def quorum(self, timepoint: int) -> int:
+        """Votes for or abstaining that a proposal with this snapshot needs; it must have passed."""
+        return int(self.read("quorum", timepoint))
+
+    def voting_delay_s(self) -> int:
+        return int(self.read("votingDelay"))
+
     def proposal_id(self, calls: Sequence[Call], description: str) -> int:
-        return int(self.read("hashProposal", *_actions(calls), keccak(text=description)))
+        return int(self.read("hashProposal", *_actions(calls), _digest(description)))
 
     def propose(self, calls: Sequence[Call], description: str) -> Call:
         return self.call("propose", *_actions(calls), description)
@@ -677,17 +698,28 @@ class Governor(Contract):
     def vote(self, proposal_id: int, support: t.Support) -> Call:
         return self.call("castVote", proposal_id, int(support))
 
+    def vote_with_reason(self, proposal_id: int, support: t.Support, reason: str) -> Call:
+        return self.call("castVoteWithReason", proposal_id, int(support), reason)
+
     def queue(self, calls: Sequence[Call], description: str) -> Call:
-        return self.call("queue", *_actions(calls), keccak(text=description))
+        return self.call("queue", *_actions(calls), _digest(description))
 
     def execute(self, calls: Sequence[Call], description: str) -> Call:
-        return self.call("execute", *_actions(calls), keccak(text=description))
+        return self.call("execute", *_actions(calls), _digest(description))
+
+    def cancel(self, calls: Sequence[Call], description: str) -> Call:
+        return self.call("cancel", *_actions(calls), _digest(description))
 
 
 class Timelock(Contract):
     """OpenZeppelin's TimelockController: an alliance's treasury and hands."""
 
     NAME = "Timelock"
+
+
+def _digest(description: str) -> bytes:
+    """Of the bytes that were proposed, be they UTF-8 or not."""
+    return bytes(keccak(description.encode("utf-8", "surrogateescape")))
 
 
 def _actions(calls: Sequence[Call]) -> tuple[list[str], list[int], list[Any]]:

@@ -320,6 +320,12 @@ class AllianceLaunched:
     name: str
     symbol: str
     currency: str
+    constitution: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class ConstitutionAmended:
+    constitution: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -754,12 +760,33 @@ class ProposalExecuted:
 
 
 @dataclass(frozen=True, slots=True)
+class ProposalCanceled:
+    proposalId: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProposalExtended:
+    proposalId: int
+    extendedDeadline: int
+
+
+@dataclass(frozen=True, slots=True)
 class VoteCast:
     voter: str
     proposalId: int
     support: int
     weight: int
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class VoteCastWithParams:
+    voter: str
+    proposalId: int
+    support: int
+    weight: int
+    reason: str
+    params: bytes
 
 
 # --- what passes between the parts of this package -------------------------------------------
