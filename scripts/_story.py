@@ -46,6 +46,7 @@ STAKE_WEI = 20 * COIN
 LOCK_WEI = 2 * COIN
 POOL = 300 * COIN
 PRICE_WEI = COIN // 2
+OPEN_TO_ALL = 0  # no policy
 WINDOW_S = HOUR_S
 # The device integers that the members expect, wide enough for all climates: part of the plan.
 EXPECTED = {
@@ -384,7 +385,7 @@ def promote(stage: Stage, cast: Cast) -> None:
             Action(
                 f"sell a prediction at {PRICE_WEI / COIN} coin: 30 % to the operator, 50 % to shareholders",
                 registry.set_terms,
-                (cast.model_id, PRICE_WEI, 3_000, 5_000, WINDOW_S, LOCK_WEI),
+                (cast.model_id, PRICE_WEI, 3_000, 5_000, WINDOW_S, LOCK_WEI, OPEN_TO_ALL),
             ),
         ],
     )

@@ -80,7 +80,11 @@ def system_groups(
         (Step("Evaluator", lambda at: (at["ProgramStore"],)),),
         (
             Step("StakeLedger", lambda at: ([at["TrainingRounds"], at["InferenceMarket"]],)),
-            Step("ModelRegistry", lambda at: (at["TrainingRounds"], at["ProgramStore"])),
+            Step("AccessPolicy", lambda at: (at["InferenceMarket"], at["DeviceRegistry"])),
+            Step(
+                "ModelRegistry",
+                lambda at: (at["TrainingRounds"], at["ProgramStore"], at["AccessPolicy"]),
+            ),
             Step(
                 "TrainingRounds",
                 lambda at: (at["DeviceRegistry"], at["ModelRegistry"], at["StakeLedger"]),
@@ -117,6 +121,7 @@ class System:
     program_store: ContractInstance
     evaluator: ContractInstance
     stake_ledger: ContractInstance
+    access_policy: ContractInstance
     model_registry: ContractInstance
     training_rounds: ContractInstance
     inference_market: ContractInstance

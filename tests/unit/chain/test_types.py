@@ -8,6 +8,7 @@ from cairn import chain
 from cairn.chain import load_abi
 
 CONTRACTS = (
+    "AccessPolicy",
     "DeviceRegistry",
     "Governor",
     "InferenceMarket",
@@ -24,6 +25,7 @@ STRUCTS = {
     chain.Model: ("ModelRegistry", "model"),
     chain.Version: ("ModelRegistry", "version"),
     chain.Terms: ("ModelRegistry", "terms"),
+    chain.Rules: ("AccessPolicy", "rules"),
     chain.Plan: ("TrainingRounds", "plan"),
     chain.Update: ("TrainingRounds", "update"),
     chain.Aggregate: ("TrainingRounds", "aggregate_of"),
