@@ -181,6 +181,7 @@ def settle_root(root_id: bytes32, leaves: Bytes[MAX_LEAVES_BYTES]):
                 continue
             # Below n_leaves * stride, which is a length.
 
+
         request_id: uint256 = convert(slice(leaves, unsafe_mul(i, stride), ID_BYTES), uint256)
         asked: uint256 = request_book._asked[request_id]
         state: uint256 = asked >> request_book.STATE_AT
