@@ -79,7 +79,13 @@ def system_groups(
         (Step("ProgramStore", lambda _: (kernels,)),),
         (Step("Evaluator", lambda at: (at["ProgramStore"],)),),
         (
-            Step("StakeLedger", lambda at: ([at["TrainingRounds"], at["InferenceMarket"]],)),
+            Step(
+                "StakeLedger",
+                lambda at: (
+                    [at["TrainingRounds"], at["InferenceMarket"], at["ReceiptJudge"]],
+                    at["ModelRegistry"],
+                ),
+            ),
             Step("AccessPolicy", lambda at: (at["InferenceMarket"], at["DeviceRegistry"])),
             Step(
                 "ModelRegistry",
@@ -89,14 +95,20 @@ def system_groups(
                 "TrainingRounds",
                 lambda at: (at["DeviceRegistry"], at["ModelRegistry"], at["StakeLedger"]),
             ),
+            Step("PacketFeatures", lambda at: (at["ModelRegistry"], at["DeviceRegistry"])),
             Step(
                 "InferenceMarket",
                 lambda at: (
                     at["ModelRegistry"],
                     at["Evaluator"],
                     at["StakeLedger"],
-                    at["DeviceRegistry"],
+                    at["AccessPolicy"],
+                    at["PacketFeatures"],
                 ),
+            ),
+            Step(
+                "ReceiptJudge",
+                lambda at: (at["ModelRegistry"], at["Evaluator"], at["StakeLedger"]),
             ),
         ),
         tuple(Step(name, blueprint=True) for name in ("Charter", *ALLIANCE)),
@@ -124,7 +136,9 @@ class System:
     access_policy: ContractInstance
     model_registry: ContractInstance
     training_rounds: ContractInstance
+    packet_features: ContractInstance
     inference_market: ContractInstance
+    receipt_judge: ContractInstance
     alliance_factory: ContractInstance
 
 

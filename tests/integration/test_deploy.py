@@ -122,13 +122,22 @@ class Run:
             return getattr(project, name).at(at[name])
 
         assert of("Evaluator").PROGRAM_STORE() == at["ProgramStore"]
-        assert list(of("StakeLedger").judges()) == [at["TrainingRounds"], at["InferenceMarket"]]
+        judges = ("TrainingRounds", "InferenceMarket", "ReceiptJudge")
+        assert list(of("StakeLedger").judges()) == [at[name] for name in judges]
+        assert of("StakeLedger").REGISTRY() == at["ModelRegistry"]
         assert of("TrainingRounds").DEVICES() == at["DeviceRegistry"]
         assert of("TrainingRounds").REGISTRY() == at["ModelRegistry"]
         assert of("TrainingRounds").LEDGER() == at["StakeLedger"]
         assert of("InferenceMarket").REGISTRY() == at["ModelRegistry"]
         assert of("InferenceMarket").EVALUATOR() == at["Evaluator"]
         assert of("InferenceMarket").LEDGER() == at["StakeLedger"]
+        assert of("InferenceMarket").ACCESS_POLICY() == at["AccessPolicy"]
+        assert of("InferenceMarket").PACKETS() == at["PacketFeatures"]
+        assert of("PacketFeatures").REGISTRY() == at["ModelRegistry"]
+        assert of("PacketFeatures").DEVICES() == at["DeviceRegistry"]
+        assert of("ReceiptJudge").REGISTRY() == at["ModelRegistry"]
+        assert of("ReceiptJudge").EVALUATOR() == at["Evaluator"]
+        assert of("ReceiptJudge").LEDGER() == at["StakeLedger"]
         assert of("AllianceFactory").charter_of(at["Timelock"]) == at["Charter"]
         assert of("AllianceFactory").ROUNDS() == at["TrainingRounds"]
         assert of("ShareToken").timelock() == at["Timelock"]

@@ -64,10 +64,11 @@ class Market(RuleBasedStateMachine):
             self.registry.set_alias(self.model_id, PRODUCTION, 1)
             self.registry.set_terms(self.model_id, 10**17, 3_000, 5_000, WINDOW_S, LOCK_WEI, 0)
         for operator in self.operators:
+            self.ledger.deposit(value=LOCK_WEI, sender=operator)
             self.ledger.opt_in(self.model_id, sender=operator)
         # The model of the machine: what must be so, tracked apart from the contracts.
         self.asked: dict[int, dict] = {}
-        self.staked = dict.fromkeys(self.operators, 0)
+        self.staked = dict.fromkeys(self.operators, LOCK_WEI)
         self.unbonding = dict.fromkeys(self.operators, 0)
         self.paid_in = self.paid_out = self.burnt = self.bounties = self.withdrawn = 0
         self.burnt_before = boa.env.get_balance(BURNT)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -34,6 +34,7 @@ from sqlalchemy import (
     text,
     update,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 
 from cairn.chain._errors import StoreBusy
@@ -98,6 +99,15 @@ leases = Table(
     Column("account", String, primary_key=True),
     Column("holder", String, nullable=False),
 )
+
+
+_INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+
+
+def insert_new(db: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+    """Insert those rows whose key is not there yet; of two writers, the first one's row stays."""
+    if rows:
+        db.execute(_INSERTS[db.dialect.name](table).on_conflict_do_nothing(), list(rows))
 
 
 class Store:

@@ -12,7 +12,9 @@ from cairn.chain._clients import (
     Governor,
     InferenceMarket,
     ModelRegistry,
+    PacketFeatures,
     ProgramStore,
+    ReceiptJudge,
     ShareToken,
     StakeLedger,
     Timelock,
@@ -38,7 +40,9 @@ class System:
     evaluator: Evaluator
     stakes: StakeLedger
     rounds: TrainingRounds
+    packets: PacketFeatures
     market: InferenceMarket
+    receipts: ReceiptJudge
     factory: AllianceFactory
 
     @classmethod
@@ -67,7 +71,9 @@ class System:
             evaluator=Evaluator(node, at("Evaluator")),
             stakes=StakeLedger(node, at("StakeLedger")),
             rounds=TrainingRounds(node, at("TrainingRounds")),
+            packets=PacketFeatures(node, at("PacketFeatures")),
             market=InferenceMarket(node, at("InferenceMarket")),
+            receipts=ReceiptJudge(node, at("ReceiptJudge")),
             factory=AllianceFactory(node, at("AllianceFactory")),
         )
 

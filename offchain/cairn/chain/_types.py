@@ -204,7 +204,7 @@ class Request:
     outputs_hash: bytes
     made_at: int = 0
     callback: str = ZERO_ADDRESS
-    """Who is told of the answer when it comes; such a request is not answered in a root."""
+    callback_gas: int = 0
     is_displaced: bool = False
 
     def __post_init__(self) -> None:
@@ -213,7 +213,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Root:
-    """Answers posted together; `posted_at` 0: there is no such root."""
+    """Answers posted together; `posted_at` is 0 if there is no such root."""
 
     operator: str
     terms_id: int
@@ -320,6 +320,12 @@ class AllianceLaunched:
     name: str
     symbol: str
     currency: str
+    constitution: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class ConstitutionAmended:
+    constitution: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -500,6 +506,20 @@ class RootAnswered:
 
 
 @dataclass(frozen=True, slots=True)
+class CallbackAsked:
+    request_id: int
+    callback: str
+    callback_gas: int
+
+
+@dataclass(frozen=True, slots=True)
+class CalledBack:
+    request_id: int
+    callback: str
+    success: bool
+
+
+@dataclass(frozen=True, slots=True)
 class RootSettled:
     root_id: bytes
     operator: str
@@ -509,7 +529,7 @@ class RootSettled:
 
 @dataclass(frozen=True, slots=True)
 class Displaced:
-    """An older root took the request; the later answer, of this operator, is still judged."""
+    """An older root took the request; the answer of the operator named here is judged on, unpaid."""
 
     request_id: int
     operator: str
@@ -529,6 +549,15 @@ class LeafChallenged:
     challenger: str
     index: int
     is_refunded: bool
+    outputs: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptChallenged:
+    operator: str
+    challenger: str
+    model_id: int
+    digest: bytes
     outputs: bytes
 
 
@@ -595,6 +624,41 @@ class OptedIn:
 class OptedOut:
     operator: str
     model_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class MinStakeSet:
+    model_id: int
+    amount_wei: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReserveDeposited:
+    operator: str
+    amount_wei: int
+    reserve_wei: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReserveUnbondingStarted:
+    operator: str
+    amount_wei: int
+    ready_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReserveWithdrawn:
+    operator: str
+    amount_wei: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReserveSlashed:
+    operator: str
+    judge: str
+    amount_wei: int
+    bounty_to: str
+    bounty_wei: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -696,12 +760,33 @@ class ProposalExecuted:
 
 
 @dataclass(frozen=True, slots=True)
+class ProposalCanceled:
+    proposalId: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProposalExtended:
+    proposalId: int
+    extendedDeadline: int
+
+
+@dataclass(frozen=True, slots=True)
 class VoteCast:
     voter: str
     proposalId: int
     support: int
     weight: int
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class VoteCastWithParams:
+    voter: str
+    proposalId: int
+    support: int
+    weight: int
+    reason: str
+    params: bytes
 
 
 # --- what passes between the parts of this package -------------------------------------------

@@ -184,6 +184,10 @@ class FakeChain:
         self._maybe_fail("block_hash")
         return self.blocks[number].hash if number < len(self.blocks) else None
 
+    def block_time(self, number: int) -> int | None:
+        self._maybe_fail("block_time")
+        return self.blocks[number].timestamp if number < len(self.blocks) else None
+
     def logs(
         self, addresses: Sequence[str], topics: Sequence[bytes], first: int, last: int
     ) -> list[Log]:

@@ -13,7 +13,9 @@ CONTRACTS = (
     "Governor",
     "InferenceMarket",
     "ModelRegistry",
+    "PacketFeatures",
     "ProgramStore",
+    "ReceiptJudge",
     "ShareToken",
     "StakeLedger",
     "Timelock",
@@ -30,6 +32,7 @@ STRUCTS = {
     chain.Update: ("TrainingRounds", "update"),
     chain.Aggregate: ("TrainingRounds", "aggregate_of"),
     chain.Request: ("InferenceMarket", "get_request"),
+    chain.Root: ("InferenceMarket", "get_root"),
 }
 EVENTS = {
     entry["name"]: [value["name"] for value in entry["inputs"]]

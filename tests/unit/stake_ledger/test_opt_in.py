@@ -3,10 +3,10 @@ import ape
 MODEL_ID = 7
 
 
-def test_opt_in__operator__serves_that_model_only(ledger, operator, stranger):
-    ledger.opt_in(MODEL_ID, sender=operator)
-    assert ledger.is_serving(operator, MODEL_ID)
-    assert not ledger.is_serving(operator, MODEL_ID + 1)
+def test_opt_in__operator__serves_that_model_only(ledger, staked, stranger):
+    ledger.opt_in(MODEL_ID, sender=staked)
+    assert ledger.is_serving(staked, MODEL_ID)
+    assert not ledger.is_serving(staked, MODEL_ID + 1)
     assert not ledger.is_serving(stranger, MODEL_ID)
 
 
@@ -15,10 +15,10 @@ def test_opt_in__zero__reverts(ledger, operator):
         ledger.opt_in(0, sender=operator)
 
 
-def test_opt_out__operator__serves_no_more(ledger, operator):
-    ledger.opt_in(MODEL_ID, sender=operator)
-    ledger.opt_out(MODEL_ID, sender=operator)
-    assert not ledger.is_serving(operator, MODEL_ID)
+def test_opt_out__operator__serves_no_more(ledger, staked):
+    ledger.opt_in(MODEL_ID, sender=staked)
+    ledger.opt_out(MODEL_ID, sender=staked)
+    assert not ledger.is_serving(staked, MODEL_ID)
 
 
 def test_opt_out__never_opted_in__reverts(ledger, refused_to_outsiders):
