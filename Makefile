@@ -13,8 +13,7 @@ ARGS ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test up down gas kubo bench-data bench-governance bench-inference bench-storage sim-rounds \
-	soak-ingest soak-oracle \
-	lint format lock clean
+	soak-ingest soak-oracle lint format lock clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile

@@ -18,6 +18,7 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 from cairn.chain import (
+    ZERO_ADDRESS,
     Answered,
     Call,
     InferenceMarket,
@@ -308,9 +309,13 @@ class Oracle:
             self.send(index, system.stakes.opt_in(self.model_id))
         return self.model_id
 
-    def ask(self, features: bytes = FEATURES) -> int:
+    def ask(self, features: bytes = FEATURES, *, operator: int | None = OPERATOR) -> int:
+        """A request that names its operator, so that nobody need wait for his turn; None names nobody."""
         deadline = self.system.node.head().timestamp + 6 * 3_600
-        call = self.market.request(self.model_id, features, self.price, deadline, value=self.price)
+        named = ZERO_ADDRESS if operator is None else self.signer(operator).address
+        call = self.market.request(
+            self.model_id, features, self.price, deadline, named, value=self.price
+        )
         self.send(REQUESTER, call)
         return self.market.n_requests()
 

@@ -544,16 +544,8 @@ class InferenceMarket(Contract):
         t.Settled,
         t.Refunded,
         t.Challenged,
-        t.RootAnswered,
-        t.RootSettled,
-        t.LeafChallenged,
-        t.Displaced,
-        t.DisplacedReleased,
         t.Paid,
     )
-
-    def get_root(self, root_id: bytes) -> t.Root:
-        return self._struct(t.Root, "get_root", root_id)
 
     def get_request(self, request_id: int) -> t.Request:
         return self._struct(t.Request, "get_request", request_id)
@@ -637,21 +629,6 @@ class InferenceMarket(Contract):
 
     def answer(self, request_id: int, outputs: bytes) -> Call:
         return self.call("answer", request_id, outputs)
-
-    def answer_batch(self, answers: Sequence[tuple[int, bytes]]) -> Call:
-        """`answers`: (request id, packed outputs), at most 32."""
-        ids, outputs = [one for one, _ in answers], [one for _, one in answers]
-        return self.call("answer_batch", ids, outputs)
-
-    def answer_root(self, root: AnswerRoot) -> Call:
-        return self.call("answer_root", root.terms_id, root.output_bytes, root.leaves)
-
-    def settle_root(self, root: AnswerRoot) -> Call:
-        return self.call("settle_root", root.root_id, root.leaves)
-
-    def challenge_leaf(self, root: AnswerRoot, index: int, features: bytes) -> Call:
-        proof = list(root.proof(index))
-        return self.call("challenge_leaf", root.root_id, index, root.group(index), proof, features)
 
     def challenge(self, request_id: int, features: bytes) -> Call:
         return self.call("challenge", request_id, features)
