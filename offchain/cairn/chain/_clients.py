@@ -379,6 +379,13 @@ class StakeLedger(Contract):
         """Operators who opted into a model, at most 100 from a place in the list."""
         return [str(one) for one in self.read("serving", model_id, first, count)]
 
+    def operators_of(self, model_id: int) -> list[str]:
+        """All who opted into a model."""
+        found: list[str] = []
+        for first in range(0, self.n_serving(model_id), 100):
+            found += self.serving(model_id, first)
+        return found
+
     def reserve_wei(self, operator: str) -> int:
         """What stands behind an operator's receipts and is not on its way out."""
         return int(self.read("reserve_wei", operator))

@@ -366,6 +366,9 @@ class FakeLedger(FakeContract):
         self.turns: dict[int, str] = {}
         """Seed -> whose turn it is, as the test says; nobody's if it does not."""
 
+    def operators_of(self, model_id: int) -> list[str]:
+        return sorted(operator for operator, served in self.serving if served == model_id)
+
     def turn_of(self, model_id: int, seed: int) -> str:
         return self.turns.get(seed, t.ZERO_ADDRESS)
 

@@ -98,14 +98,11 @@ class Answering:
             return
         if keccak256(row.features) != request.features_hash:
             raise OperatorError("the features in the log are not those that the market knows")
-        turn = ZERO_ADDRESS
-        if row.named == ZERO_ADDRESS and self._is_left(request.made_at, head):
-            turn = desk.contracts.ledger.turn_of(row.model_id, row.request_id)
         looked.append(
             {
                 "request_id": row.request_id,
                 "made_at": request.made_at,
-                "turn": turn,
+                "ours_at": self._ours_at(row, request.made_at, head),
                 "callback": request.callback,
             }
         )
@@ -116,9 +113,25 @@ class Answering:
             return False
         return True
 
-    def _is_left(self, made_at: int, head: Head) -> bool:
-        """Whether a request is still left to the operator whose turn it is, or was."""
-        return head.timestamp <= made_at + TURN_S + self._desk.settings.courtesy_s
+    def _ours_at(self, row: Any, made_at: int, head: Head) -> int:
+        """From when a request is ours: at once in our turn, else one operator after another.
+
+        The others are in an order that each of them knows, drawn from the request's number: were
+        all to step in at once when the one whose turn it was is silent, all but one would have
+        locked stake and paid gas for nothing.
+        """
+        desk = self._desk
+        if row.named != ZERO_ADDRESS:
+            return made_at
+        turn = desk.contracts.ledger.turn_of(row.model_id, row.request_id)
+        if turn in (ZERO_ADDRESS, desk.account):
+            return made_at
+        others = [one for one in desk.operators_of(row.model_id) if one != turn]
+        drawn = sorted(others, key=lambda one: keccak256(f"{row.request_id}:{one}".encode()))
+        place = drawn.index(desk.account) if desk.account in drawn else len(drawn)
+        after_s = (place + 1) * desk.settings.courtesy_s
+        latest = int(row.deadline) - desk.settings.deadline_margin_s - 2 * TURN_S
+        return min(max(made_at + TURN_S, head.timestamp) + after_s, max(latest, made_at + TURN_S))
 
     def _answer(self, rows: list[Any], head: Head) -> None:
         """Sort what waits by terms; where enough wait, a root has them once it may, and is full or late."""
@@ -163,10 +176,10 @@ class Answering:
                 desk.set(requests, row.request_id, state=Job.LEFT, in_root=root.id, note=why)
                 say("left", request=row.request_id, why=why)
                 return None
-        is_anothers = is_open and row.turn not in (ZERO_ADDRESS, desk.account)
-        if is_anothers and self._is_left(row.made_at, head):
+        if head.timestamp < row.ours_at:
             return None
         rootable_at = row.made_at + TURN_S if is_open else row.made_at
+        rootable_at = max(rootable_at, row.ours_at)
         must_be_single = (
             row.attempt > 0
             or row.callback != ZERO_ADDRESS

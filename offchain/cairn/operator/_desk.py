@@ -70,6 +70,7 @@ class Desk:
         self._terms: dict[int, Terms] = {}
         self._versions: dict[tuple[int, int], Version] = {}
         self._serving: dict[int, bool] = {}
+        self._operators: dict[int, list[str]] = {}
         self._resting: dict[tuple[str, int], int] = {}  # job -> the step that looks at it again
         self._free: int | None = None  # stake that was free after the last step, in wei
         self._locks_wei: dict[int, int] = {}  # model -> what an answer locked the last time
@@ -83,6 +84,7 @@ class Desk:
         self.now = head.timestamp
         self._resting = {job: step for job, step in self._resting.items() if step > self.steps}
         self._serving.clear()
+        self._operators.clear()
         self.programs.new_step()
 
     def look_at_suspensions(self) -> None:
@@ -203,6 +205,11 @@ class Desk:
         if model_id not in self._serving:
             self._serving[model_id] = self.contracts.ledger.is_serving(self.account, model_id)
         return self._serving[model_id]
+
+    def operators_of(self, model_id: int) -> list[str]:
+        if model_id not in self._operators:
+            self._operators[model_id] = self.contracts.ledger.operators_of(model_id)
+        return self._operators[model_id]
 
     def run(self, terms: Terms, features: bytes) -> bytes:
         """What the contract would compute. Only a program with the terms' hash is run."""

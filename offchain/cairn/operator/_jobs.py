@@ -106,10 +106,10 @@ requests = Table(
     Column("outputs", LargeBinary),
     Column("challengeable_until", Number),
     Column("note", String),  # for people: why it waits, or was left
-    # What the market said of it, once it was looked at: when it was made, in unix seconds, whose turn it is
-    # first (zero: nobody's), and who is told of its answer (zero: nobody).
+    # What was found of it, once it was looked at: when it was made and from when it is ours to answer, in
+    # unix seconds, and who is told of its answer (zero: nobody).
     Column("made_at", Number),
-    Column("turn", String),
+    Column("ours_at", Number),
     Column("callback", String),
     Column(
         "in_root", Number, index=True

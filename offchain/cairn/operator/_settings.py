@@ -62,7 +62,7 @@ class Settings(ConnectionSettings):
     courtesy_s: int = Field(
         30,
         ge=0,
-        description="How long after another's turn his requests are left to him.",
+        description="How long another's requests are left to him, and then to each before us.",
     )
     root_from: int = Field(
         8, ge=2, description="Fewest requests under the same terms that are answered by one root."

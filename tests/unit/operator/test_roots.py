@@ -1,9 +1,11 @@
 """Answers by a root: who waits, who is answered singly, what is settled, checked, challenged and lapses."""
 
 import pytest
+from sqlalchemy import select
 
 from cairn.chain import Reverted, Status
 from cairn.domain.answers import TURN_S
+from cairn.operator._jobs import requests
 from tests.unit.operator.test_kills import kill_at_each
 from tests.unit.operator.test_replays import replay
 from tests.unit.operator.world import COIN, RIGHT, WINDOW_S, WRONG
@@ -145,6 +147,22 @@ def test_step__anothers_turn__is_left_to_him_for_a_while(world, start):
     later(world, 30)
     operator.step(2)
     assert world.market.answers == {request_id: [RIGHT]}
+
+
+def test_step__silent_turn__the_others_step_in_one_after_another(world, start):
+    """Of two others, one waits for twice as long as the other: they never answer together."""
+    third = "0x" + "dD" * 20
+    world.ledger.serving.add((third, 1))
+    waited = set()
+    for _ in range(12):
+        request_id = world.ask()
+        world.ledger.turns[request_id] = third
+    operator = start(courtesy_s=50)
+    operator.step()
+    with operator.store.read() as db:
+        for row in db.execute(select(requests)):
+            waited.add((row.ours_at - max(row.made_at + TURN_S, world.chain.timestamp)) // 50)
+    assert waited == {1, 2}
 
 
 def test_step__our_turn__is_answered_in_it(world, start):
