@@ -79,8 +79,19 @@ def system_groups(
         (Step("ProgramStore", lambda _: (kernels,)),),
         (Step("Evaluator", lambda at: (at["ProgramStore"],)),),
         (
-            Step("StakeLedger", lambda at: ([at["TrainingRounds"], at["InferenceMarket"]],)),
-            Step("ModelRegistry", lambda at: (at["TrainingRounds"], at["ProgramStore"])),
+            Step(
+                "StakeLedger",
+                lambda at: ([at["TrainingRounds"], at["InferenceMarket"], at["Evaluations"]],),
+            ),
+            Step(
+                "ModelRegistry",
+                lambda at: (
+                    at["TrainingRounds"],
+                    at["ProgramStore"],
+                    at["Evaluations"],
+                    at["StakeLedger"],
+                ),
+            ),
             Step(
                 "TrainingRounds",
                 lambda at: (at["DeviceRegistry"], at["ModelRegistry"], at["StakeLedger"]),
@@ -92,6 +103,15 @@ def system_groups(
                     at["Evaluator"],
                     at["StakeLedger"],
                     at["DeviceRegistry"],
+                ),
+            ),
+            Step(
+                "Evaluations",
+                lambda at: (
+                    at["ModelRegistry"],
+                    at["ProgramStore"],
+                    at["Evaluator"],
+                    at["StakeLedger"],
                 ),
             ),
         ),
@@ -120,6 +140,7 @@ class System:
     model_registry: ContractInstance
     training_rounds: ContractInstance
     inference_market: ContractInstance
+    evaluations: ContractInstance
     alliance_factory: ContractInstance
 
 
