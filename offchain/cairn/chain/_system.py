@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from cairn.chain._clients import (
     AllianceFactory,
     DeviceRegistry,
+    Evaluations,
     Evaluator,
     Governor,
     InferenceMarket,
@@ -37,6 +38,7 @@ class System:
     stakes: StakeLedger
     rounds: TrainingRounds
     market: InferenceMarket
+    evaluations: Evaluations
     factory: AllianceFactory
 
     @classmethod
@@ -65,6 +67,7 @@ class System:
             stakes=StakeLedger(node, at("StakeLedger")),
             rounds=TrainingRounds(node, at("TrainingRounds")),
             market=InferenceMarket(node, at("InferenceMarket")),
+            evaluations=Evaluations(node, at("Evaluations")),
             factory=AllianceFactory(node, at("AllianceFactory")),
         )
 

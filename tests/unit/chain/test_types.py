@@ -9,6 +9,7 @@ from cairn.chain import load_abi
 
 CONTRACTS = (
     "DeviceRegistry",
+    "Evaluations",
     "Governor",
     "InferenceMarket",
     "ModelRegistry",
@@ -24,6 +25,8 @@ STRUCTS = {
     chain.Model: ("ModelRegistry", "model"),
     chain.Version: ("ModelRegistry", "version"),
     chain.Terms: ("ModelRegistry", "terms"),
+    chain.Standing: ("ModelRegistry", "standing"),
+    chain.Evaluation: ("Evaluations", "evaluation"),
     chain.Plan: ("TrainingRounds", "plan"),
     chain.Update: ("TrainingRounds", "update"),
     chain.Aggregate: ("TrainingRounds", "aggregate_of"),
