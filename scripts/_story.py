@@ -48,6 +48,7 @@ STAKE_WEI = 20 * COIN
 LOCK_WEI = 2 * COIN
 POOL = 300 * COIN
 PRICE_WEI = COIN // 2
+OPEN_TO_ALL = 0  # no policy
 WINDOW_S = HOUR_S
 # Its number in the fleet; the members' sensors come before it.
 STATION = 7
@@ -479,7 +480,7 @@ def promote(stage: Stage, cast: Cast) -> None:
             Action(
                 f"sell a prediction at {PRICE_WEI / COIN} coin: 30 % to the operator, 50 % to shareholders",
                 registry.set_terms,
-                (cast.model_id, PRICE_WEI, 3_000, 5_000, WINDOW_S, LOCK_WEI),
+                (cast.model_id, PRICE_WEI, 3_000, 5_000, WINDOW_S, LOCK_WEI, OPEN_TO_ALL),
             ),
         ],
     )

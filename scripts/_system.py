@@ -83,11 +83,13 @@ def system_groups(
                 "StakeLedger",
                 lambda at: ([at["TrainingRounds"], at["InferenceMarket"], at["Evaluations"]],),
             ),
+            Step("AccessPolicy", lambda at: (at["InferenceMarket"], at["DeviceRegistry"])),
             Step(
                 "ModelRegistry",
                 lambda at: (
                     at["TrainingRounds"],
                     at["ProgramStore"],
+                    at["AccessPolicy"],
                     at["Evaluations"],
                     at["StakeLedger"],
                 ),
@@ -137,6 +139,7 @@ class System:
     program_store: ContractInstance
     evaluator: ContractInstance
     stake_ledger: ContractInstance
+    access_policy: ContractInstance
     model_registry: ContractInstance
     training_rounds: ContractInstance
     inference_market: ContractInstance

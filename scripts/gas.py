@@ -270,7 +270,7 @@ def create_model(bench: Bench, programs: dict[str, Program]) -> int:
     bench.vote(registry, "create_model", "air-quality", token, ROOT, CID)
     model_id = int(registry.n_models())
     add_version(bench, model_id, programs["4 features"])
-    bench.vote(registry, "set_terms", model_id, PRICE_WEI, 3_000, 5_000, WINDOW_S, LOCK_WEI)
+    bench.vote(registry, "set_terms", model_id, PRICE_WEI, 3_000, 5_000, WINDOW_S, LOCK_WEI, 0)
     return model_id
 
 

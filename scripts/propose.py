@@ -17,6 +17,7 @@ from scripts._deployment import DeploymentError
 from scripts._governance import AGAINST, FOR, PRODUCTION, STATES, Action, find_proposal, propose
 from scripts._system import account_named, open_journal
 
+TERMS = ("price", "operator_bps", "holders_bps", "window_s", "lock_wei", "policy_id")
 SUPPORT = {"against": AGAINST, "for": FOR, "abstain": 2}
 
 
@@ -82,6 +83,7 @@ def promote(alliance: str | None, account: str, model_id: int, version: int) -> 
 @click.option("--holders-bps", type=click.IntRange(0, 10_000), required=True)
 @click.option("--window", "window_s", type=int, required=True, help="Seconds.")
 @click.option("--lock", "lock_wei", type=int, required=True, help="Stake for each answer, in wei.")
+@click.option("--policy", "policy_id", type=int, default=0, help="Who may ask; 0, anyone.")
 def terms(alliance: str | None, account: str, model_id: int, **values: int) -> None:
     """Set the terms on which a model's production version is sold."""
     contracts, _ = _record(alliance)
@@ -92,7 +94,7 @@ def terms(alliance: str | None, account: str, model_id: int, **values: int) -> N
         registry.set_terms,
         (
             model_id,
-            *(values[n] for n in ("price", "operator_bps", "holders_bps", "window_s", "lock_wei")),
+            *(values[name] for name in TERMS),
         ),
     )
     _propose(alliance, account, f"Terms of model {model_id}", [action])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any
 
 import ape
@@ -11,6 +11,7 @@ import pytest
 from ape.api import AccountAPI
 from ape.contracts import ContractInstance
 
+from cairn.chain import Mode, Rules
 from cairn.domain.integers import MISSING
 from cairn.domain.programs import Program, linear_program_from_aggregate
 from scripts.deploy import Alliance, AllianceSettings, System, deploy_system, launch_alliance
@@ -158,6 +159,20 @@ def make_program() -> Program:
 
 
 @pytest.fixture
+def policy(system, timelock) -> Callable[..., int]:
+    """Create a policy of the alliance's, or of another creator's; open and unlimited but for what is
+    given, by Rules' names.
+    """
+
+    def create(creator: AccountAPI = timelock, **rules: Any) -> int:
+        written = Rules(**{"mode": Mode.OPEN} | rules)
+        system.access_policy.create_policy(astuple(written), sender=creator)
+        return system.access_policy.n_policies()
+
+    return create
+
+
+@pytest.fixture
 def model_on_sale(system, alliance, timelock, published_program) -> Callable[..., int]:
     """Create a model whose version 1, the published program, is in production on the terms given."""
 
@@ -182,6 +197,7 @@ def model_on_sale(system, alliance, timelock, published_program) -> Callable[...
         registry.set_terms(
             model_id,
             *(terms[name] for name in TERMS),
+            terms.get("policy_id", 0),
             sender=timelock,
         )
         return model_id

@@ -12,14 +12,16 @@
      MODEL-4: only a model's alliance moves its aliases and sets its terms.
      MODEL-5: version_at(model, alias, t) never changes for a t in the past.
      MODEL-6: a model's shares name its alliance as their timelock, so that nobody mints another's shares.
-     MODEL-7: while a model's rule requires it, only a version that passed the rule in force, or that stood in
+     MODEL-7: terms name no policy, or one of the model's own alliance.
+     MODEL-8: while a model's rule requires it, only a version that passed the rule in force, or that stood in
      production after it passed an earlier one, becomes production; a model without such a rule says so.
-     MODEL-8: what is deprecated is not on sale and never becomes production; nothing takes it back.
-     MODEL-9: a listing that is shown as backed is of an operator who serves the model with stake.
-     MODEL-10: a model has at most 16 tags, each in one spelling.
+     MODEL-9: what is deprecated is not on sale and never becomes production; nothing takes it back.
+     MODEL-10: a listing that is shown as backed is of an operator who serves the model with stake.
+     MODEL-11: a model has at most 16 tags, each in one spelling.
 @custom:kill Cannot be stopped: no owner, no upgrade. An alliance ends the sale of its model by `end_sale`.
 """
 
+from ..interfaces import IAccessPolicy
 from ..interfaces import IEvaluations
 from ..interfaces import IModelRegistry
 from ..interfaces import IProgramStore
@@ -72,6 +74,8 @@ MAX_VERSIONS: constant(uint256) = 2**32 - 1
 # The contract whose finalized rounds register versions.
 ROUNDS: immutable(address)
 PROGRAM_STORE: immutable(IProgramStore)
+# Where policies are, and whose they are.
+ACCESS_POLICY: public(immutable(IAccessPolicy))
 
 # How many models there are; create_model writes it.
 n_models: public(uint256)
@@ -91,8 +95,9 @@ n_terms: public(uint256)
 _current_terms: HashMap[uint256, uint256]
 # Terms id -> price u96, operator u16, holders u16, window u32, version u32, model u64, from the low end.
 _terms: HashMap[uint256, uint256]
-# Terms id -> stake that each answer locks in wei u96, features of the program u16, from the low end.
-_lock_and_features: HashMap[uint256, uint256]
+# Terms id -> stake that each answer locks in wei u96, features of the program u16, policy id u64, from the
+# low end.
+_lock_and_access: HashMap[uint256, uint256]
 # Terms id -> the program of the terms' version.
 _program_hash: HashMap[uint256, bytes32]
 
@@ -101,12 +106,14 @@ _program_hash: HashMap[uint256, bytes32]
 def __init__(
     rounds: address,
     program_store: IProgramStore,
+    access_policy: IAccessPolicy,
     evaluations: IEvaluations,
     ledger: IStakeLedger,
 ):
     """
     @param rounds The TrainingRounds contract, which may register versions.
     @param program_store Where programs are published.
+    @param access_policy Where the policies are that terms name.
     @param evaluations Where evaluations are judged.
     @param ledger Where operators' stake lies.
     """
@@ -114,8 +121,10 @@ def __init__(
     discovery.__init__(ledger)
     assert rounds != empty(address), "registry: rounds is zero"
     assert program_store.address.is_contract, "registry: no program store"
+    assert access_policy.address.is_contract, "registry: no access policy"
     ROUNDS = rounds
     PROGRAM_STORE = program_store
+    ACCESS_POLICY = access_policy
 
 
 # --- alliances ---
@@ -249,6 +258,7 @@ def set_terms(
     holders_bps: uint256,
     window_s: uint256,
     lock_wei: uint256,
+    policy_id: uint256,
 ):
     """
     @notice Put the production version on sale, or change its terms for requests to come.
@@ -257,6 +267,7 @@ def set_terms(
     @param holders_bps The shareholders' part; what is left goes to the treasury.
     @param window_s How long an answer may be challenged, seconds.
     @param lock_wei Stake that each answer locks, in the chain's native coin.
+    @param policy_id Who may ask: a policy of the alliance's own, or 0 for anyone, however often.
     """
     self._check_alliance(model_id)
     assert price <= MAX_PRICE, "set_terms: price too high"
@@ -266,6 +277,10 @@ def set_terms(
     assert window_s <= MAX_WINDOW_S, "set_terms: window too long"
     assert lock_wei >= MIN_LOCK_WEI, "set_terms: lock too small"
     assert lock_wei <= MAX_LOCK_WEI, "set_terms: lock too large"
+    if policy_id != 0:
+        # No policy that there is has an id that does not fit.
+        owner: address = staticcall ACCESS_POLICY.alliance_of(policy_id)
+        assert owner == msg.sender, "set_terms: policy of another"
     version: uint256 = self._version_at(model_id, PRODUCTION, block.timestamp)
     assert version != 0, "set_terms: no production version"
     self._append_terms(
@@ -279,6 +294,7 @@ def set_terms(
             holders_bps=holders_bps,
             window_s=window_s,
             lock_wei=lock_wei,
+            policy_id=policy_id,
         )
     )
 
@@ -504,7 +520,9 @@ def _append_terms(terms: IModelRegistry.Terms):
         | (terms.version << 160)
         | (terms.model_id << 192)
     )
-    self._lock_and_features[terms_id] = terms.lock_wei | (n_features << 96)
+    self._lock_and_access[terms_id] = (
+        terms.lock_wei | (n_features << 96) | (terms.policy_id << 112)
+    )
     self._program_hash[terms_id] = program_hash
     self._current_terms[terms.model_id] = terms_id
     log IModelRegistry.TermsSet(
@@ -516,6 +534,7 @@ def _append_terms(terms: IModelRegistry.Terms):
         holders_bps=terms.holders_bps,
         window_s=terms.window_s,
         lock_wei=terms.lock_wei,
+        policy_id=terms.policy_id,
     )
 
 
@@ -523,15 +542,16 @@ def _append_terms(terms: IModelRegistry.Terms):
 @internal
 def _unpack_terms(terms_id: uint256) -> IModelRegistry.Terms:
     packed: uint256 = self._terms[terms_id]
-    lock_and_features: uint256 = self._lock_and_features[terms_id]
+    lock_and_access: uint256 = self._lock_and_access[terms_id]
     return IModelRegistry.Terms(
         model_id=packed >> 192,
         version=(packed >> 160) & (2**32 - 1),
         program_hash=self._program_hash[terms_id],
-        n_features=lock_and_features >> 96,
+        n_features=(lock_and_access >> 96) & (2**16 - 1),
         price=packed & MAX_PRICE,
         operator_bps=(packed >> 96) & (2**16 - 1),
         holders_bps=(packed >> 112) & (2**16 - 1),
         window_s=(packed >> 128) & (2**32 - 1),
-        lock_wei=lock_and_features & MAX_LOCK_WEI,
+        lock_wei=lock_and_access & MAX_LOCK_WEI,
+        policy_id=lock_and_access >> 112,
     )

@@ -4,7 +4,7 @@
 @license Apache-2.0
 @notice An alliance tags its models; an operator who serves a model with stake lists where. Everything is in
         events, by the tag's hash, the model and the operator.
-@dev A part of ModelRegistry, whose header has the invariants: here are MODEL-9 and MODEL-10. The registry
+@dev A part of ModelRegistry, whose header has the invariants: here are MODEL-10 and MODEL-11. The registry
      checks that a model exists, and who tags it.
 """
 

@@ -6,7 +6,7 @@
         set, by which loss, below which bound. Anyone then shows the registry an evaluation that meets the rule
         and outlived its window. A version that stood in production after passing may come back, whatever the
         rule has become. A deprecated version never does.
-@dev A part of ModelRegistry, whose header has the invariants: here are MODEL-7 and MODEL-8. The registry checks
+@dev A part of ModelRegistry, whose header has the invariants: here are MODEL-8 and MODEL-9. The registry checks
      who calls, and that a version exists.
 """
 

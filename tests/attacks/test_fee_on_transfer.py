@@ -36,7 +36,7 @@ def sale(system, deployer, founders, accounts, published_program, project):
             sender=hands,
         )  # fmt: skip
         registry.set_alias(model_id, PRODUCTION, 1, sender=hands)
-        registry.set_terms(model_id, PRICE, 0, 5_000, 3_600, 10**18, sender=hands)
+        registry.set_terms(model_id, PRICE, 0, 5_000, 3_600, 10**18, 0, sender=hands)
         return token, model_id, alliance
 
     return sell

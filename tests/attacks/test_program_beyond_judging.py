@@ -53,7 +53,7 @@ def on_sale(system):
                 model, program_hash, SOME_CID, word(1), word(1), SOME_CID, 0, 0
             )
             registry.set_alias(model, PRODUCTION, 1)
-            registry.set_terms(model, COIN, 10_000, 0, 600, lock_wei)
+            registry.set_terms(model, COIN, 10_000, 0, 600, lock_wei, 0)
 
     with boa.env.anchor():
         yield sell

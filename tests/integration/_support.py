@@ -265,7 +265,7 @@ class Oracle:
         self.send(ALLIANCE, models.set_alias(self.model_id, "production", 1))
         self.send(
             ALLIANCE,
-            models.set_terms(self.model_id, self.price, 5_000, 3_000, WINDOW_S, COIN),
+            models.set_terms(self.model_id, self.price, 5_000, 3_000, WINDOW_S, COIN, 0),
         )
         for index in (OPERATOR, RIVAL):
             self.send(index, system.stakes.deposit(20 * COIN))

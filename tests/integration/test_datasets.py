@@ -36,7 +36,7 @@ from tests.conftest import PRODUCTION, SOME_CID
 
 PRICE = 10**18
 LOCK_WEI = 4 * 10**18  # what judging the dearest of them takes, twice
-TERMS = (PRICE, 3_000, 5_000, 3_600, LOCK_WEI)
+TERMS = (PRICE, 3_000, 5_000, 3_600, LOCK_WEI, 0)
 N_ASKED = 3
 
 PROGRESSION = Column("progression", "", "0.001", "-1000", "1000")

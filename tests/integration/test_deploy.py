@@ -22,7 +22,7 @@ from scripts.deploy import cli
 
 CHAIN_ID = 4690
 SYSTEM = (
-    "DeviceRegistry", "ProgramStore", "Evaluator", "StakeLedger", "ModelRegistry",
+    "DeviceRegistry", "ProgramStore", "Evaluator", "StakeLedger", "AccessPolicy", "ModelRegistry",
     "TrainingRounds", "InferenceMarket", "Evaluations", "CharterBlueprint", "ShareTokenBlueprint",
     "TimelockBlueprint", "GovernorBlueprint", "AllianceFactory",
 )  # fmt: skip

@@ -73,6 +73,7 @@ def connect(system: Any, project: Any, provider: Any) -> cairn_chain.System:
         deployment=cairn_chain.Deployment(network="local", chain_id=chain_id, contracts={}),
         node=node,
         devices=client(cairn_chain.DeviceRegistry, system.device_registry),
+        policies=client(cairn_chain.AccessPolicy, system.access_policy),
         models=client(cairn_chain.ModelRegistry, system.model_registry),
         programs=client(cairn_chain.ProgramStore, system.program_store),
         evaluator=client(cairn_chain.Evaluator, system.evaluator),
@@ -203,7 +204,7 @@ def story(
     for name, arguments in program.publish_calls():
         getattr(system.program_store, name)(*arguments, sender=operator)
     registry.set_alias(model_id, PRODUCTION, 1, sender=timelock)
-    registry.set_terms(model_id, PRICE, 3_000, 5_000, WINDOW_S, LOCK_WEI, sender=timelock)
+    registry.set_terms(model_id, PRICE, 3_000, 5_000, WINDOW_S, LOCK_WEI, 0, sender=timelock)
     features = AIR_QUALITY.encode_packed(QUESTION)
     receipt = market.predict(model_id, features, PRICE, value=PRICE, sender=requester)
     [predicted] = receipt.decode_logs(market.Predicted)

@@ -62,7 +62,7 @@ class Market(RuleBasedStateMachine):
                 self.model_id, self.program.hash, SOME_CID, b"\1" * 32, b"\1" * 32, SOME_CID, 0, 0
             )
             self.registry.set_alias(self.model_id, PRODUCTION, 1)
-            self.registry.set_terms(self.model_id, 10**17, 3_000, 5_000, WINDOW_S, LOCK_WEI)
+            self.registry.set_terms(self.model_id, 10**17, 3_000, 5_000, WINDOW_S, LOCK_WEI, 0)
         for operator in self.operators:
             self.ledger.opt_in(self.model_id, sender=operator)
         # The model of the machine: what must be so, tracked apart from the contracts.
@@ -116,6 +116,7 @@ class Market(RuleBasedStateMachine):
             holders_bps,
             WINDOW_S,
             LOCK_WEI,
+            0,
             sender=self.timelock,
         )
 

@@ -11,6 +11,7 @@ from eth_utils.crypto import keccak
 from cairn.chain import _types as t
 from cairn.chain._contract import Contract
 from cairn.chain._types import Call
+from cairn.domain.policy import Acceptance, Credential
 from cairn.domain.rows import Losses, LossProof, RowProof, ValidationSet
 
 
@@ -119,6 +120,7 @@ class AllianceFactory(Contract):
 
 class Charter(Contract):
     NAME = "Charter"
+    EVENTS = (t.ConstitutionAmended,)
 
     def constitution(self) -> bytes:
         """Binary CID of the alliance's rules in words; empty if there are none."""
@@ -209,9 +211,17 @@ class ModelRegistry(Contract):
         holders_bps: int,
         window_s: int,
         lock_wei: int,
+        policy_id: int = 0,
     ) -> Call:
         return self.call(
-            "set_terms", model_id, price, operator_bps, holders_bps, window_s, lock_wei
+            "set_terms",
+            model_id,
+            price,
+            operator_bps,
+            holders_bps,
+            window_s,
+            lock_wei,
+            policy_id,
         )
 
     def end_sale(self, model_id: int) -> Call:
@@ -343,6 +353,94 @@ class Evaluations(Contract):
 
     def withdraw(self) -> Call:
         return self.call("withdraw")
+
+
+class AccessPolicy(Contract):
+    NAME = "AccessPolicy"
+    EVENTS = (
+        t.PolicyCreated,
+        t.CallerListed,
+        t.DeviceNamed,
+        t.TermsAccepted,
+        t.CredentialPresented,
+        t.CredentialsRevoked,
+    )
+
+    def n_policies(self) -> int:
+        return int(self.read("n_policies"))
+
+    def alliance_of(self, policy_id: int) -> str:
+        """Whose policy it is; the zero address if there is no such policy."""
+        return str(self.read("alliance_of", policy_id))
+
+    def rules(self, policy_id: int) -> t.Rules:
+        return self._struct(t.Rules, "rules", policy_id)
+
+    def reason(self, policy_id: int, caller: str) -> str:
+        """Why the market would not sell to a caller now; empty if it would."""
+        return str(self.read("reason", policy_id, caller))
+
+    def standing(self, policy_id: int, caller: str) -> str:
+        """As `reason`, the limits left aside."""
+        return str(self.read("standing", policy_id, caller))
+
+    def left(self, policy_id: int, caller: str) -> tuple[int, int]:
+        """Predictions that a caller, and that all together, may buy now; 2**256 - 1 for no limit."""
+        of_caller, of_all = self.read_all("left", policy_id, caller)
+        return int(of_caller), int(of_all)
+
+    def retry_after_s(self, policy_id: int, caller: str) -> int:
+        """Seconds until the limits let a caller through; 0 for now."""
+        return int(self.read("retry_after_s", policy_id, caller))
+
+    def is_listed(self, policy_id: int, caller: str) -> bool:
+        return bool(self.read("is_listed", policy_id, caller))
+
+    def device_named(self, alliance: str, caller: str) -> str:
+        """The sensor by which a caller is a member; the zero address if he named none."""
+        return str(self.read("device_named", alliance, caller))
+
+    def accepted_at(self, alliance: str, terms_hash: bytes, caller: str) -> int:
+        """When a caller accepted terms of use, unix seconds; 0 if he did not."""
+        return int(self.read("accepted_at", alliance, terms_hash, caller))
+
+    def credential(self, issuer: str, alliance: str, subject: str) -> t.PresentedCredential:
+        return t.PresentedCredential(*self.read_all("credential", issuer, alliance, subject))
+
+    def create_policy(self, rules: t.Rules) -> Call:
+        return self.call("create_policy", astuple(rules))
+
+    def set_listed(self, policy_id: int, callers: Sequence[str], *, is_listed: bool) -> Call:
+        return self.call("set_listed", policy_id, list(callers), is_listed)
+
+    def name_device(self, alliance: str, device: str) -> Call:
+        return self.call("name_device", alliance, device)
+
+    def accept_terms(self, alliance: str, terms_hash: bytes) -> Call:
+        return self.call("accept_terms", alliance, terms_hash)
+
+    def accept_terms_by_signature(self, acceptance: Acceptance, signature: bytes) -> Call:
+        return self.call(
+            "accept_terms_by_signature",
+            acceptance.alliance,
+            acceptance.terms_hash,
+            acceptance.caller,
+            signature,
+        )
+
+    def present(self, credential: Credential, signature: bytes) -> Call:
+        return self.call(
+            "present",
+            credential.issuer,
+            credential.alliance,
+            credential.subject,
+            credential.serial,
+            credential.expires_at,
+            signature,
+        )
+
+    def revoke(self, alliance: str, subject: str, up_to_serial: int) -> Call:
+        return self.call("revoke", alliance, subject, up_to_serial)
 
 
 class ProgramStore(Contract):
@@ -567,7 +665,15 @@ class Governor(Contract):
     """OpenZeppelin's IGovernor."""
 
     NAME = "Governor"
-    EVENTS = (t.ProposalCreated, t.ProposalQueued, t.ProposalExecuted, t.VoteCast)
+    EVENTS = (
+        t.ProposalCreated,
+        t.ProposalQueued,
+        t.ProposalExecuted,
+        t.ProposalCanceled,
+        t.ProposalExtended,
+        t.VoteCast,
+        t.VoteCastWithParams,
+    )
 
     def state(self, proposal_id: int) -> t.ProposalState:
         return t.ProposalState(self.read("state", proposal_id))
@@ -581,8 +687,20 @@ class Governor(Contract):
     def eta(self, proposal_id: int) -> int:
         return int(self.read("proposalEta", proposal_id))
 
+    def votes(self, proposal_id: int) -> tuple[int, int, int]:
+        """(against, for, abstaining), in the shares' smallest unit."""
+        against, for_, abstaining = self.read_all("proposalVotes", proposal_id)
+        return int(against), int(for_), int(abstaining)
+
+    def quorum(self, timepoint: int) -> int:
+        """Votes for or abstaining that a proposal with this snapshot needs; it must have passed."""
+        return int(self.read("quorum", timepoint))
+
+    def voting_delay_s(self) -> int:
+        return int(self.read("votingDelay"))
+
     def proposal_id(self, calls: Sequence[Call], description: str) -> int:
-        return int(self.read("hashProposal", *_actions(calls), keccak(text=description)))
+        return int(self.read("hashProposal", *_actions(calls), _digest(description)))
 
     def propose(self, calls: Sequence[Call], description: str) -> Call:
         return self.call("propose", *_actions(calls), description)
@@ -590,17 +708,28 @@ class Governor(Contract):
     def vote(self, proposal_id: int, support: t.Support) -> Call:
         return self.call("castVote", proposal_id, int(support))
 
+    def vote_with_reason(self, proposal_id: int, support: t.Support, reason: str) -> Call:
+        return self.call("castVoteWithReason", proposal_id, int(support), reason)
+
     def queue(self, calls: Sequence[Call], description: str) -> Call:
-        return self.call("queue", *_actions(calls), keccak(text=description))
+        return self.call("queue", *_actions(calls), _digest(description))
 
     def execute(self, calls: Sequence[Call], description: str) -> Call:
-        return self.call("execute", *_actions(calls), keccak(text=description))
+        return self.call("execute", *_actions(calls), _digest(description))
+
+    def cancel(self, calls: Sequence[Call], description: str) -> Call:
+        return self.call("cancel", *_actions(calls), _digest(description))
 
 
 class Timelock(Contract):
     """OpenZeppelin's TimelockController: an alliance's treasury and hands."""
 
     NAME = "Timelock"
+
+
+def _digest(description: str) -> bytes:
+    """Of the bytes that were proposed, be they UTF-8 or not."""
+    return bytes(keccak(description.encode("utf-8", "surrogateescape")))
 
 
 def _actions(calls: Sequence[Call]) -> tuple[list[str], list[int], list[Any]]:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any, ClassVar, TypeVar, cast
 
-from eth_abi.abi import decode, encode
+from eth_abi.abi import encode
+from eth_abi.codec import ABIDecoder
+from eth_abi.decoding import StringDecoder
 from eth_abi.exceptions import DecodingError, EncodingError
+from eth_abi.registry import BaseEquals, registry
 from eth_utils.abi import collapse_if_tuple
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
@@ -17,6 +20,26 @@ from cairn.chain._node import Node
 from cairn.chain._types import Call, Log
 
 _T = TypeVar("_T")
+
+
+def _decoder() -> ABIDecoder:
+    """A string may hold any bytes that its sender liked: what is no UTF-8 becomes lone surrogates
+    (PEP 383), which `encode("utf-8", "surrogateescape")` turns back, instead of an error that one
+    sender would cause for everybody who reads the logs.
+    """
+    own: Any = registry.copy()  # type: ignore[no-untyped-call]
+    own.unregister_decoder("string")
+    strings: Any = StringDecoder
+    is_string: Any = BaseEquals
+    own.register_decoder(
+        is_string("string", with_sub=False),
+        strings(handle_string_errors="surrogateescape"),
+        label="string",
+    )
+    return ABIDecoder(own)
+
+
+decode = _decoder().decode
 
 
 def _types(parameters: list[dict[str, Any]]) -> list[str]:

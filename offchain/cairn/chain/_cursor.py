@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from cairn.chain._errors import NodeBehind, NodeRefused, NodeUnreachable, WrongNetwork
 from cairn.chain._node import Node
@@ -149,6 +149,11 @@ class LogCursor:
                 .values(next_block=last + 1, last_hash=last_hash, page_blocks=grown)
             )
         self.next_block, self._last_hash, self.page_blocks = last + 1, last_hash, grown
+
+
+def forget_position(db: Connection, name: str) -> None:
+    """Within a transaction: a cursor of this name begins anew; whoever holds one now is cut off."""
+    db.execute(delete(cursors).where(cursors.c.name == name))
 
 
 def position_of(store: Store, name: str) -> int | None:

@@ -37,6 +37,10 @@ class Node(Protocol):
         """The hash of a block, or None if the chain is shorter."""
         ...
 
+    def block_time(self, number: int) -> int | None:
+        """When a block was made, unix seconds, or None if the chain is shorter."""
+        ...
+
     def logs(
         self, addresses: Sequence[str], topics: Sequence[bytes], first: int, last: int
     ) -> list[Log]:
@@ -138,6 +142,13 @@ class Web3Node:
         try:
             with _translated("eth_getBlockByNumber"):
                 return bytes(self.web3.eth.get_block(number)["hash"])
+        except BlockNotFound:
+            return None
+
+    def block_time(self, number: int) -> int | None:
+        try:
+            with _translated("eth_getBlockByNumber"):
+                return int(self.web3.eth.get_block(number)["timestamp"])
         except BlockNotFound:
             return None
 

@@ -35,6 +35,7 @@ _log = logging.getLogger(__name__)
 
 _SURE_AFTER = 3  # blocks beyond the confirmations: an endpoint's nodes may be out of step
 _TAKEN, _MISSING = 1, -1  # signs of `displaced`: its nonce was spent, or one below is nobody's
+_KEYS_A_QUERY = 500
 _NURSED = 16  # waiting transactions that are looked after in one tick; the others wait for these
 
 
@@ -74,6 +75,24 @@ class Spending:
     """Transactions that are not final."""
     spent_wei: int
     """Fees of all that got into blocks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gas:
+    """What a call takes by the node's estimate, and what its transaction would be given."""
+
+    estimate: int
+    limit: int
+
+
+def intents_of(store: Store, keys: Sequence[str]) -> dict[str, Intent]:
+    """Those of the keys that there are intents of. Needs no lease."""
+    found: dict[str, Intent] = {}
+    with store.read() as db:
+        for at in range(0, len(keys), _KEYS_A_QUERY):
+            query = select(intents).where(intents.c.key.in_(keys[at : at + _KEYS_A_QUERY]))
+            found.update((row.key, _intent(row)) for row in db.execute(query))
+    return found
 
 
 def spending_of(store: Store, account: str) -> Spending:
@@ -134,17 +153,31 @@ class Outbox:
         return None if row is None else _intent(row)
 
     def get_many(self, keys: Sequence[str]) -> dict[str, Intent]:
-        with self._store.read() as db:
-            rows = db.execute(select(intents).where(intents.c.key.in_(keys))).all()
-        return {row.key: _intent(row) for row in rows}
+        return intents_of(self._store, keys)
+
+    def gas_limit(self, call: Call) -> Gas:
+        """What a transaction of this call would be given. Raises as `post` does."""
+        estimate = self._node.estimate_gas(self.account, call)
+        return Gas(estimate, estimate * (100 + self._policy.gas_margin_percent) // 100)
 
     def live(self) -> list[Intent]:
         """Intents that are not final, by nonce."""
         with self._store.read() as db:
             return [_intent(row) for row in self._live(db)]
 
-    def post(self, key: str, call: Call, head: Head) -> Intent:
+    def post(
+        self,
+        key: str,
+        call: Call,
+        head: Head,
+        *,
+        gas_limit: int | None = None,
+        cap_wei: int | None = None,
+    ) -> Intent:
         """Make a call happen once. A second time with the same key changes nothing.
+
+        `cap_wei` is the most for each gas that it may ever offer, below the policy's; with
+        `gas_limit` (None: what `gas_limit` says) it bounds what the call may cost.
 
         Raises `Reverted` if the contract would refuse it now, `NodeUnreachable` or `NodeRefused`
         if the node cannot be asked; then nothing was kept and nothing sent. After the transaction
@@ -153,16 +186,16 @@ class Outbox:
         known = self.get(key)
         if known is not None:
             return known
-        gas = self._gas(call)
+        gas = gas_limit or self.gas_limit(call).limit
         pending_nonce = self._node.nonce(self.account, pending=True)
-        fees = self._offer(head)
+        fees = self._offer(head, cap_wei)
         with self._store.begin() as db:
             self._lease.check(db)
             row = db.execute(select(intents).where(intents.c.key == key)).one_or_none()
             if row is not None:
                 return _intent(row)
             nonce = max(pending_nonce, self._next_nonce(db))
-            raw = self._keep(db, key, call, gas, nonce, fees)
+            raw = self._keep(db, key, call, gas, nonce, fees, cap_wei)
         self._send(raw, head)
         return Intent(key, State.PENDING, nonce, call.label)
 
@@ -247,12 +280,15 @@ class Outbox:
         """Somebody else used the account and the nonce: none of ours can run. Sign anew."""
         call = _call(row)
         try:
-            gas = self._gas(call)
+            gas = self.gas_limit(call).limit
         except Reverted as error:
             self._update(row.id, state=State.REVERTED, displaced=0, reason=error.reason)
             return State.REVERTED
+        cap_wei = _cap(row)
+        if cap_wei is not None:  # what it may cost is bounded: no more gas than it was given
+            gas = min(gas, row.gas)
         pending_nonce = self._node.nonce(self.account, pending=True)
-        fees = self._offer(head)
+        fees = self._offer(head, cap_wei)
         with self._store.begin() as db:
             self._lease.check(db)
             nonce = max(pending_nonce, self._next_nonce(db))
@@ -287,7 +323,8 @@ class Outbox:
             self._send(newest.raw, head)
 
     def _replace(self, row: Any, newest: Any, head: Head) -> bool:
-        now = self._offer(head)
+        cap_wei = self._least(_cap(row))
+        now = self._offer(head, cap_wei)
 
         def more(wei: str) -> int:
             return int(wei) * (100 + self._policy.bump_percent) // 100 + 1
@@ -296,7 +333,7 @@ class Outbox:
             max_fee_wei=max(more(newest.max_fee_wei), now.max_fee_wei),
             tip_wei=max(more(newest.tip_wei), now.tip_wei),
         )
-        if self._policy.cap_wei is not None and fees.max_fee_wei > self._policy.cap_wei:
+        if cap_wei is not None and fees.max_fee_wei > cap_wei:
             _log.warning("stuck at the highest fee allowed", extra={"fields": {"intent": row.key}})
             return False
         with self._store.begin() as db:
@@ -327,7 +364,7 @@ class Outbox:
         if not self._is_sure(row, head, _MISSING):
             return
         call = Call(self.account, b"", 0, "fill a gap in the nonces")
-        gas, fees = self._gas(call), self._offer(head)
+        gas, fees = self.gas_limit(call).limit, self._offer(head)
         with self._store.begin() as db:
             self._lease.check(db)
             raw = self._keep(db, f"gap:{self.account}:{missing}", call, gas, missing, fees)
@@ -335,17 +372,18 @@ class Outbox:
 
     # --- parts ------------------------------------------------------------------------------
 
-    def _gas(self, call: Call) -> int:
-        estimate = self._node.estimate_gas(self.account, call)
-        return estimate * (100 + self._policy.gas_margin_percent) // 100
-
-    def _offer(self, head: Head) -> Fees:
+    def _offer(self, head: Head, cap_wei: int | None = None) -> Fees:
         return offer(
             self._node,
             head,
             least_tip_wei=self._policy.least_tip_wei,
-            cap_wei=self._policy.cap_wei,
+            cap_wei=self._least(cap_wei),
         )
+
+    def _least(self, cap_wei: int | None) -> int | None:
+        """The lower of an intent's own cap and the policy's."""
+        caps = [one for one in (cap_wei, self._policy.cap_wei) if one is not None]
+        return min(caps, default=None)
 
     def _next_nonce(self, db: Connection) -> int:
         query = select(func.max(intents.c.nonce)).where(intents.c.account == self.account)
@@ -356,7 +394,14 @@ class Outbox:
         return self._signer.sign(call, chain_id=self._chain_id, nonce=nonce, gas=gas, fees=fees)
 
     def _keep(
-        self, db: Connection, key: str, call: Call, gas: int, nonce: int, fees: Fees
+        self,
+        db: Connection,
+        key: str,
+        call: Call,
+        gas: int,
+        nonce: int,
+        fees: Fees,
+        cap_wei: int | None = None,
     ) -> bytes:
         raw, tx_hash = self._sign(call, nonce, gas, fees)
         inserted = db.execute(
@@ -370,6 +415,7 @@ class Outbox:
                 value_wei=str(call.value),
                 label=call.label,
                 gas=gas,
+                cap_wei=None if cap_wei is None else str(cap_wei),
                 state=State.PENDING,
                 displaced=0,
             )
@@ -431,6 +477,10 @@ class Outbox:
 
 def _call(row: Any) -> Call:
     return Call(row.to_address, row.data, int(row.value_wei), row.label)
+
+
+def _cap(row: Any) -> int | None:
+    return None if row.cap_wei is None else int(row.cap_wei)
 
 
 def _intent(row: Any) -> Intent:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -29,10 +29,12 @@ from sqlalchemy import (
     create_engine,
     event,
     insert,
+    inspect,
     select,
     text,
     update,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 
 from cairn.chain._errors import StoreBusy
@@ -66,6 +68,7 @@ intents = Table(
     Column("value_wei", String, nullable=False),
     Column("label", String, nullable=False),
     Column("gas", Number, nullable=False),
+    Column("cap_wei", String),  # the most for each gas that it may offer; null: as the policy says
     Column("state", String, nullable=False, index=True),
     # The block at which the nonce was first found taken by others; negative: at which one below it
     # was found to be nobody's; 0: neither.
@@ -98,6 +101,15 @@ leases = Table(
 )
 
 
+_INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+
+
+def insert_new(db: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+    """Insert those rows whose key is not there yet; of two writers, the first one's row stays."""
+    if rows:
+        db.execute(_INSERTS[db.dialect.name](table).on_conflict_do_nothing(), list(rows))
+
+
 class Store:
     """One database. `url` is SQLAlchemy's, e.g. `sqlite:///var/operator.db`."""
 
@@ -112,6 +124,20 @@ class Store:
             event.listen(self.engine, "connect", _prepare_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
         metadata.create_all(self.engine)
+        self._add_columns()
+
+    def _add_columns(self) -> None:
+        """Columns that a release before this one did not have; all such are null where unknown."""
+        found = inspect(self.engine)
+        for table in metadata.sorted_tables:
+            there = {column["name"] for column in found.get_columns(table.name)}
+            for column in table.columns:
+                if column.name not in there:
+                    kind = column.type.compile(self.engine.dialect)
+                    with self.begin() as db:
+                        db.execute(
+                            text(f'ALTER TABLE "{table.name}" ADD COLUMN "{column.name}" {kind}')
+                        )
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:

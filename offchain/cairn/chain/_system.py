@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cairn.chain._clients import (
+    AccessPolicy,
     AllianceFactory,
     DeviceRegistry,
     Evaluations,
@@ -32,6 +33,7 @@ class System:
     deployment: Deployment
     node: Web3Node
     devices: DeviceRegistry
+    policies: AccessPolicy
     models: ModelRegistry
     programs: ProgramStore
     evaluator: Evaluator
@@ -61,6 +63,7 @@ class System:
             deployment=deployment,
             node=node,
             devices=DeviceRegistry(node, at("DeviceRegistry")),
+            policies=AccessPolicy(node, at("AccessPolicy")),
             models=ModelRegistry(node, at("ModelRegistry")),
             programs=ProgramStore(node, at("ProgramStore")),
             evaluator=Evaluator(node, at("Evaluator")),

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum, IntFlag
+
+from cairn.domain.policy import UNLIMITED, Limit
 
 NATIVE_COIN = "0xEeeeeEeeeEeEeeEeEeEeeEEEeeeeEeeeeeeeEEeE"
 """The native coin, where a currency is named (ERC-7528)."""
@@ -33,6 +36,24 @@ class Status(IntFlag):
     SETTLED = 4
     REFUNDED = 8
     SLASHED = 16
+
+
+class Mode(IntFlag):
+    """Who may ask, by a policy."""
+
+    OPEN = 1
+    MEMBERS = 2
+    LISTED = 4
+    HOLDERS = 8
+    VOTERS = 16
+    BEARERS = 32
+
+
+class Distribution(IntFlag):
+    """To whom a policy lets weights be given."""
+
+    ANYONE = 1
+    ADMITTED = 2
 
 
 class Phase(IntFlag):
@@ -137,6 +158,38 @@ class Terms:
     holders_bps: int
     window_s: int
     lock_wei: int
+    policy_id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What an access policy says; the limits are token buckets, as `cairn.domain.policy` counts."""
+
+    mode: Mode
+    authority: str = ZERO_ADDRESS
+    threshold: int = 0
+    per_caller: Limit = UNLIMITED
+    in_all: Limit = UNLIMITED
+    distribution: Distribution = Distribution.ANYONE
+    terms_hash: bytes = bytes(32)
+    terms_cid: bytes = b""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "mode", Mode(self.mode))
+        object.__setattr__(self, "distribution", Distribution(self.distribution))
+        for name in ("per_caller", "in_all"):
+            limit = getattr(self, name)
+            if isinstance(limit, Mapping):
+                object.__setattr__(self, name, Limit(**limit))
+
+
+@dataclass(frozen=True, slots=True)
+class PresentedCredential:
+    """The newest credential that a subject showed; serial 0 means none."""
+
+    serial: int
+    expires_at: int
+    revoked_up_to: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,6 +355,12 @@ class AllianceLaunched:
     name: str
     symbol: str
     currency: str
+    constitution: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class ConstitutionAmended:
+    constitution: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -358,6 +417,51 @@ class TermsSet:
     holders_bps: int
     window_s: int
     lock_wei: int
+    policy_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyCreated:
+    policy_id: int
+    alliance: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallerListed:
+    policy_id: int
+    caller: str
+    is_listed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceNamed:
+    alliance: str
+    caller: str
+    device: str
+
+
+@dataclass(frozen=True, slots=True)
+class TermsAccepted:
+    alliance: str
+    terms_hash: bytes
+    caller: str
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialPresented:
+    issuer: str
+    alliance: str
+    subject: str
+    serial: int
+    expires_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialsRevoked:
+    issuer: str
+    alliance: str
+    subject: str
+    up_to_serial: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -709,12 +813,33 @@ class ProposalExecuted:
 
 
 @dataclass(frozen=True, slots=True)
+class ProposalCanceled:
+    proposalId: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProposalExtended:
+    proposalId: int
+    extendedDeadline: int
+
+
+@dataclass(frozen=True, slots=True)
 class VoteCast:
     voter: str
     proposalId: int
     support: int
     weight: int
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class VoteCastWithParams:
+    voter: str
+    proposalId: int
+    support: int
+    weight: int
+    reason: str
+    params: bytes
 
 
 # --- what passes between the parts of this package -------------------------------------------

@@ -183,6 +183,10 @@ class FakeChain:
         self._maybe_fail("block_hash")
         return self.blocks[number].hash if number < len(self.blocks) else None
 
+    def block_time(self, number: int) -> int | None:
+        self._maybe_fail("block_time")
+        return self.blocks[number].timestamp if number < len(self.blocks) else None
+
     def logs(
         self, addresses: Sequence[str], topics: Sequence[bytes], first: int, last: int
     ) -> list[Log]:
@@ -349,13 +353,28 @@ def _names(event: Any) -> list[str]:
 class FakeLedger(FakeContract):
     """StakeLedger: stakes, locks, who serves what."""
 
-    EVENTS = (t.OptedIn, t.OptedOut, t.Slashed)
+    EVENTS = (t.OptedIn, t.OptedOut, t.Slashed, t.BountyWithdrawn)
 
     def __init__(self, chain: FakeChain, address: str) -> None:
         super().__init__(chain, address)
         self.stakes: dict[str, int] = {}
         self.locked: dict[str, int] = {}
         self.serving: set[tuple[str, int]] = set()
+        self.bounties: dict[str, int] = {}
+        self.withdrawn: dict[str, int] = {}
+
+    def bounty_wei(self, challenger: str) -> int:
+        return self.bounties.get(challenger, 0)
+
+    def withdraw_bounty(self) -> Call:
+        return self.call("withdraw_bounty")
+
+    def do_withdraw_bounty(self, sender: str, value: int) -> None:
+        amount_wei = self.bounties.pop(sender, 0)
+        if not amount_wei:
+            raise Reverted("bounty: nothing earned")
+        self.withdrawn[sender] = self.withdrawn.get(sender, 0) + amount_wei
+        self.emit(t.BountyWithdrawn(sender, amount_wei))
 
     def is_serving(self, operator: str, model_id: int) -> bool:
         return (operator, model_id) in self.serving
@@ -374,6 +393,7 @@ class FakeLedger(FakeContract):
     def slash(self, judge: str, operator: str, amount_wei: int, bounty_to: str) -> None:
         self.locked[operator] -= amount_wei
         self.stakes[operator] -= amount_wei
+        self.bounties[bounty_to] = self.bounties.get(bounty_to, 0) + amount_wei // 2
         self.emit(t.Slashed(operator, judge, amount_wei, bounty_to, amount_wei // 2))
 
 

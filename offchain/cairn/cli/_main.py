@@ -26,11 +26,12 @@ ENTRIES = {
     "export": Entry("cairn.cli._programs", "export", "Make an integer program from a model."),
     "ingest": Entry("cairn.cli._ingest", "ingest", "Take in devices' packets, and anchor them."),
     "inspect": Entry("cairn.cli._programs", "inspect", "Show what a program file holds."),
-    "models": Entry("cairn.cli._models", "models", "List and show the registry's models."),
+    "models": Entry("cairn.cli._models", "models", "List, show and search the registry's models."),
     "operator": Entry("cairn.cli._operator", "operator", "Answer requests with stake behind it."),
+    "providers": Entry("cairn.cli._models", "providers", "Search the operators with stake."),
     "serve": Entry("cairn.cli._serve", "serve", "Serve models over HTTP."),
     "storage": Entry("cairn.cli._storage", "storage", "Add, fetch, pin and check content."),
-    "versions": Entry("cairn.cli._models", "versions", "List the versions of a model."),
+    "versions": Entry("cairn.cli._models", "versions", "List and search versions of models."),
 }
 
 

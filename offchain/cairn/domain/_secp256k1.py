@@ -11,6 +11,10 @@ __all__ = ["address_of", "is_low_s", "recover_keys", "sign", "verify"]
 
 _HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
 _CONTEXT: Any = GLOBAL_CONTEXT.ctx
+# Looked up once: `verify` is called for every packet.
+_SIGNATURE: Any = ffi.typeof("secp256k1_ecdsa_signature *")
+_parse_compact: Any = lib.secp256k1_ecdsa_signature_parse_compact
+_verify: Any = lib.secp256k1_ecdsa_verify
 
 
 def address_of(key: PublicKey) -> bytes:
@@ -25,12 +29,10 @@ def is_low_s(signature: bytes) -> bool:
 
 def verify(key: PublicKey, signature: bytes, digest: bytes) -> bool:
     """Whether `key` signed the 32-byte digest; False for a malformed or high-s signature."""
-    parsed: Any = ffi.new("secp256k1_ecdsa_signature *")
-    if len(signature) != 64 or not lib.secp256k1_ecdsa_signature_parse_compact(
-        _CONTEXT, parsed, signature
-    ):
+    parsed: Any = ffi.new(_SIGNATURE)
+    if len(signature) != 64 or not _parse_compact(_CONTEXT, parsed, signature):
         return False
-    return bool(lib.secp256k1_ecdsa_verify(_CONTEXT, parsed, digest, key.public_key))
+    return bool(_verify(_CONTEXT, parsed, digest, key.public_key))
 
 
 def recover_keys(signature: bytes, digest: bytes) -> tuple[PublicKey, ...]:

@@ -1,11 +1,9 @@
-"""Keccak-256 as Ethereum uses it, by the fastest implementation at hand."""
+"""Keccak-256 as Ethereum uses it: the padding of Ethereum, not that of FIPS 202.
 
-import sha3  # type: ignore[import-untyped, unused-ignore]
+`keccak256(data: bytes) -> bytes` is the package's own function, with nothing around it: a Merkle
+tree calls it millions of times (docs/decisions/050-keccak.md).
+"""
+
+from tiny_keccak import keccak256
 
 __all__ = ["keccak256"]
-
-
-def keccak256(data: bytes | bytearray | memoryview) -> bytes:
-    """The 32-byte Keccak-256 digest of `data` (the padding of Ethereum, not that of FIPS 202)."""
-    digest: bytes = sha3.keccak_256(data).digest()
-    return digest

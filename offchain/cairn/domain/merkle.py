@@ -15,8 +15,6 @@ from dataclasses import dataclass
 from itertools import islice
 from struct import iter_unpack
 
-import sha3  # type: ignore[import-untyped, unused-ignore]
-
 from cairn.domain.keccak import keccak256
 from cairn.errors import CairnError
 
@@ -60,7 +58,6 @@ def packet_leaves(device: bytes, packets: Iterable[bytes], first: int = 0) -> It
     """The leaves of a batch's packets, one by one; `first` is the index of the first."""
     if len(device) != 20:
         raise MerkleError(f"a device address of {len(device)} bytes: give the 20 bytes")
-    keccak = sha3.keccak_256
     before = bytes(12) + device + _OFFSET
     # What stands before and behind a packet depends on its length alone.
     frames: dict[int, tuple[bytes, bytes]] = {}
@@ -69,8 +66,7 @@ def packet_leaves(device: bytes, packets: Iterable[bytes], first: int = 0) -> It
         if size not in frames:
             frames[size] = before + size.to_bytes(32, "big"), bytes(-size % 32)
         head, padding = frames[size]
-        inner = keccak(index.to_bytes(32, "big") + head + packet + padding).digest()
-        yield keccak(inner).digest()
+        yield keccak256(keccak256(index.to_bytes(32, "big") + head + packet + padding))
 
 
 _OFFSET = (0x60).to_bytes(32, "big")
@@ -167,12 +163,11 @@ class MerkleTree:
         count = len(nodes) // _HASH
         if not count:
             raise MerkleError("a Merkle tree needs at least one leaf")
-        keccak = sha3.keccak_256
         paired = 0  # bytes whose nodes have their parent
         while paired < 2 * _HASH * (count - 1):
             until = min(len(nodes) // (2 * _HASH) * 2 * _HASH, paired + 2 * _HASH * _STRETCH)
             pairs = iter_unpack("32s32s", nodes[paired:until])
-            nodes += b"".join([keccak(a + b if a < b else b + a).digest() for a, b in pairs])
+            nodes += b"".join([keccak256(a + b if a < b else b + a) for a, b in pairs])
             paired = until
         self._nodes = nodes
         self._count = count
@@ -258,7 +253,7 @@ class MerkleAccumulator:
             if other is None or node == 2 * count - 2:
                 waiting[node] = leaf
                 return
-            leaf = sha3.keccak_256(other + leaf if other < leaf else leaf + other).digest()
+            leaf = hash_pair(other, leaf)
             node = count + node // 2
 
     @property

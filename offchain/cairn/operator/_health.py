@@ -95,6 +95,13 @@ class Health(Collector):
             stopped.add_metric([str(model_id)], 1)
         yield stopped
         yield from _stake(report.get("stake", {}))
+        for name, told in (
+            ("budget", "The most that challenges may cost in 24 hours"),
+            ("spent", "What challenges cost in the last 24 hours, or may yet"),
+        ):
+            if f"{name}_wei" in report.get("watch", {}):
+                figure = report["watch"][f"{name}_wei"]
+                yield _gauge(f"cairn_operator_watch_{name}_wei", told, figure)
         if self.content is not None:
             yield from _content(self.content.report, self._clock())
 

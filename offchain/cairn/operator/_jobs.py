@@ -101,6 +101,15 @@ suspensions = Table(
 )
 """Models that no more answers are given for until a person has looked."""
 
+challenge_costs = Table(
+    "operator_challenge_costs",
+    metadata,
+    Column("intent", String, primary_key=True),
+    Column("reserved_at", Number, nullable=False),  # unix seconds, by the chain's clock
+    Column("reserved_wei", String, nullable=False),  # the most that it may cost
+)
+"""What challenges were allowed to cost. What one did cost, once it is final, its intent says."""
+
 bindings = Table(
     "operator_bindings",
     metadata,

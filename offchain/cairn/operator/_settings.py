@@ -74,6 +74,15 @@ class Settings(ConnectionSettings):
     challenge_at_a_loss: bool = Field(
         False, description="Challenge a wrong answer even if the bounty pays less than the gas."
     )
+    watch_budget_wei: int = Field(
+        10**19, ge=0, description="The most that challenges may cost in any 24 hours."
+    )
+    watch_max_fee_wei: int | None = Field(
+        None, gt=0, description="The most for each gas of a challenge; above it, it waits."
+    )
+    withdraw_bounties_wei: int | None = Field(
+        10**18, gt=0, description="Bounties are taken out once they are worth this much."
+    )
     aggregate: bool = Field(True, description="Aggregate the rounds of the models served.")
 
     keep_ended_s: int = Field(

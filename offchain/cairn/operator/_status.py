@@ -14,6 +14,7 @@ from cairn.chain import (
     position_of,
     spending_of,
 )
+from cairn.operator._budget import spent_on_challenges
 from cairn.operator._jobs import (
     CURSOR,
     count_by_state,
@@ -55,6 +56,8 @@ class OperatorStatus:
     answers_waiting: int = 0
     """Open requests that wait for stake to become free."""
     transactions_waiting: int = 0
+    challenges_spent_wei: int = 0
+    """What challenges cost in the last 24 hours, or may yet."""
 
     def as_text(self) -> str:
         """For people: amounts of coin in whole coins."""
@@ -73,6 +76,7 @@ class OperatorStatus:
             ("bounties", coin(self.bounty_wei)),
             ("earned", ", ".join(f"{n} of {c}" for c, n in self.owed.items()) or "nothing owed"),
             ("fees paid", coin(self.fees_spent_wei)),
+            ("challenges", f"{coin(self.challenges_spent_wei)} spent in 24 hours"),
             ("serves", ", ".join(f"model {one}" for one in self.serves) or "no model"),
             *(
                 ("SUSPENDED", f"model {model_id}: our answer to request {request_id} was wrong")
@@ -131,6 +135,7 @@ def read_status(system: System, account: str, store: Store | None = None) -> Ope
             "next_block": position_of(store, CURSOR) or 0,
             "fees_spent_wei": spending.spent_wei,
             "transactions_waiting": spending.waiting,
+            "challenges_spent_wei": spent_on_challenges(store, head.timestamp),
             **jobs,
         }
     return OperatorStatus(

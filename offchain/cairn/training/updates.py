@@ -13,7 +13,6 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-import sha3  # type: ignore[import-untyped, unused-ignore]
 
 from cairn.domain.integers import INT32_MAX, INT32_MIN
 from cairn.domain.keccak import keccak256
@@ -87,9 +86,8 @@ def _leaves(values: Int32s) -> list[bytes]:
     if whole < n_chunks:
         words[whole, 2 : 2 + len(values) - whole * CHUNK] = values[whole * CHUNK :]
     data = words.tobytes()
-    keccak = sha3.keccak_256
     size = 4 * (2 + CHUNK)
-    return [keccak(data[start : start + size]).digest() for start in range(0, len(data), size)]
+    return [keccak256(data[start : start + size]) for start in range(0, len(data), size)]
 
 
 def integers_tree(values: Int32s) -> MerkleTree:

@@ -28,3 +28,16 @@ def test_begin__while_another_process_writes__waits(store, url):
         with pytest.raises(OperationalError, match="locked"), impatient.begin():
             pass
     other.close()
+
+
+def test_open__columns_that_an_older_release_had_not__are_added(store, url):
+    with store.begin() as db:
+        db.exec_driver_sql("ALTER TABLE intents DROP COLUMN cap_wei")
+        values = "1, 'answer:1', '0x', 0, '0x', x'', '0', '', 1, 'mined', 0"
+        names = "id, key, account, nonce, to_address, data, value_wei, label, gas, state, displaced"
+        db.exec_driver_sql(f"INSERT INTO intents ({names}) VALUES ({values})")
+    again = Store(url)
+    with again.read() as db:
+        [row] = db.execute(select(metadata.tables["intents"])).all()
+    assert (row.key, row.cap_wei) == ("answer:1", None)
+    again.close()

@@ -8,6 +8,7 @@ from cairn import chain
 from cairn.chain import load_abi
 
 CONTRACTS = (
+    "AccessPolicy",
     "DeviceRegistry",
     "Evaluations",
     "Governor",
@@ -27,6 +28,7 @@ STRUCTS = {
     chain.Terms: ("ModelRegistry", "terms"),
     chain.Standing: ("ModelRegistry", "standing"),
     chain.Evaluation: ("Evaluations", "evaluation"),
+    chain.Rules: ("AccessPolicy", "rules"),
     chain.Plan: ("TrainingRounds", "plan"),
     chain.Update: ("TrainingRounds", "update"),
     chain.Aggregate: ("TrainingRounds", "aggregate_of"),

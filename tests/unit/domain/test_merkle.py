@@ -1,8 +1,9 @@
 """Merkle trees: shape, proofs, multiproofs, streams."""
 
 import pytest
+import sha3
 from eth_abi import encode
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cairn.domain.keccak import keccak256
@@ -42,6 +43,15 @@ def test_root__three_known_strings__is_as_openzeppelins_tree():
     leaves = [leaf_hash(encode(["string"], [text])) for text in "abc"]
     expected = hash_pair(leaves[2], hash_pair(leaves[0], leaves[1]))
     assert MerkleTree(leaves).root == expected
+
+
+@given(st.one_of(st.binary(max_size=300), st.integers(0, 500).map(bytes)))
+@example(bytes(135))
+@example(bytes(136))
+@example(bytes(137))
+@example(bytes(range(256)) * 4_096)
+def test_keccak256__any_bytes__is_another_implementations(data):
+    assert keccak256(data) == sha3.keccak_256(data).digest()
 
 
 @pytest.mark.parametrize("count", [*range(1, 40), 255, 256, 257])

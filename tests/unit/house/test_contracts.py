@@ -23,11 +23,18 @@ def contracts(files) -> dict[str, str]:
 
 
 def reasons(source: str) -> Iterator[tuple[int, str | None]]:
-    """Line and reason of every assert and raise; no reason is None."""
+    """Line and reason of every assert and raise; no reason is None. A reason that a view gives is
+    said where it is returned: `raise reason` says it again.
+    """
     line: list[tokenize.TokenInfo] = []
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type in (tokenize.NEWLINE, tokenize.ENDMARKER):
-            if line and line[0].string in ("assert", "raise"):
+            if [token.string for token in line] == ["raise", "reason"]:
+                pass
+            elif line and line[0].string == "return" and len(line) > 1:
+                if line[1].type == tokenize.STRING and ": " in line[1].string:
+                    yield line[0].start[0], line[1].string[1:-1]
+            elif line and line[0].string in ("assert", "raise"):
                 while line[-1].string == ")":
                     line.pop()
                 last = line[-1]
@@ -82,6 +89,17 @@ def test_reasons__examples__are_found():
         'assert c  # "not: this"\n'
         'raise "x: y"\n'
         'assert d, (\n    "e: f"\n)\n'
+        'return "g: h", 0\n'
+        'return ""\n'
+        "raise reason\n"
+        "raise other\n"
     )
-    expected = [(1, "place: why"), (4, None), (5, "x: y"), (6, "e: f")]
+    expected = [
+        (1, "place: why"),
+        (4, None),
+        (5, "x: y"),
+        (6, "e: f"),
+        (9, "g: h"),
+        (12, None),
+    ]
     assert list(reasons(source)) == expected

@@ -40,7 +40,7 @@ def test_settle__new_terms_meanwhile__keeps_those_of_the_request(
     market, answered, model_id, system, timelock, owed, serving, pass_time, stranger
 ):
     system.model_registry.set_terms(
-        model_id, 9 * PRICE, 0, 0, 7 * 86_400, 10 * LOCK_WEI, sender=timelock
+        model_id, 9 * PRICE, 0, 0, 7 * 86_400, 10 * LOCK_WEI, 0, sender=timelock
     )
     pass_time(WINDOW_S + 1)
     market.settle([answered], sender=stranger)

@@ -9,6 +9,7 @@ SOME_TERMS = {
     "holders_bps": 5_000,
     "window_s": 3_600,
     "lock_wei": 10**18,
+    "policy_id": 0,
 }
 
 

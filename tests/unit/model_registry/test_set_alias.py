@@ -1,6 +1,7 @@
 import ape
 
 from tests.conftest import PRODUCTION
+from tests.unit.model_registry.conftest import SOME_TERMS
 
 CANDIDATE = b"candidate".ljust(32, b"\0")
 
@@ -47,13 +48,16 @@ def test_version_at__after_moves__tells_each_time(
 
 
 def test_set_alias__production_on_sale__sells_the_new_version(
-    registry, on_sale, register, timelock
+    registry, on_sale, register, timelock, policy
 ):
+    terms = SOME_TERMS | {"policy_id": policy()}
+    registry.set_terms(on_sale, *terms.values(), sender=timelock)
     before = registry.terms(registry.current_terms(on_sale))
     registry.set_alias(on_sale, PRODUCTION, register(), sender=timelock)
     after = registry.terms(registry.current_terms(on_sale))
     assert (before.version, after.version) == (1, 2)
     assert after.price == before.price and after.lock_wei == before.lock_wei
+    assert after.policy_id == before.policy_id == terms["policy_id"]
 
 
 def test_set_alias__production_on_sale_unpublished__reverts(registry, on_sale, register, timelock):

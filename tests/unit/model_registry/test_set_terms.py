@@ -43,6 +43,25 @@ def test_set_terms__out_of_bounds__reverts(registry, on_sale, timelock):
             registry.set_terms(on_sale, *(SOME_TERMS | changes).values(), sender=timelock)
 
 
+def test_set_terms__policy_of_the_alliance__is_named_by_the_terms(
+    registry, on_sale, timelock, policy
+):
+    policy_id = policy()
+    registry.set_terms(on_sale, *(SOME_TERMS | {"policy_id": policy_id}).values(), sender=timelock)
+    terms = registry.terms(registry.current_terms(on_sale))
+    assert terms.policy_id == policy_id != 0
+    # Those that share its word are what they were.
+    assert (terms.lock_wei, terms.n_features) == (SOME_TERMS["lock_wei"], 4)
+
+
+def test_set_terms__policy_that_is_not_there__reverts(registry, on_sale, timelock, policy):
+    for unknown in (policy() + 1, 2**64, 2**256 - 1):
+        with ape.reverts("set_terms: policy of another"):
+            registry.set_terms(
+                on_sale, *(SOME_TERMS | {"policy_id": unknown}).values(), sender=timelock
+            )
+
+
 def test_set_terms__no_production_version__reverts(registry, model_id, register, timelock):
     register()
     with ape.reverts("set_terms: no production version"):

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from cairn.chain import Reverted, Status, StoreBusy
-from cairn.operator import Health, OperatorError, _worker
+from cairn.operator import Health, OperatorError, _answering, _desk, _settling, _watching
 from cairn.operator.fakes import FakeProgram
 from tests.unit.operator.world import COIN, FEATURES, PROGRAM, RIGHT, WINDOW_S, Operator
 
@@ -162,8 +162,8 @@ def test_counts__stake_is_nearly_used_up__say_how_many_more_it_backs(world, star
 
 
 def test_step__more_rest_than_fit_on_a_page__holds_up_no_other(world, start, monkeypatch):
-    monkeypatch.setattr(_worker, "_KEYS_A_PAGE", 2)
-    monkeypatch.setattr(_worker, "_ANSWERS_A_STEP", 2)
+    monkeypatch.setattr(_desk, "_KEYS_A_PAGE", 2)
+    monkeypatch.setattr(_answering, "_ANSWERS_A_STEP", 2)
     second_model(world, b"gone")
     for _ in range(5):
         ask_second(world)
@@ -173,7 +173,7 @@ def test_step__more_rest_than_fit_on_a_page__holds_up_no_other(world, start, mon
 
 
 def test_step__many_due__are_settled_a_bounded_number_at_a_time(world, start, monkeypatch):
-    monkeypatch.setattr(_worker, "_SETTLED_A_STEP", 2)
+    monkeypatch.setattr(_settling, "_SETTLED_A_STEP", 2)
     operator = start()
     for _ in range(3):
         world.ask()
@@ -339,7 +339,7 @@ def test_step__program_fails__is_asked_for_once_a_step(world, start):
 def test_step__many_answers_of_others__are_checked_a_bounded_number_at_a_time(
     world, start, monkeypatch
 ):
-    monkeypatch.setattr(_worker, "_CHECKS_A_STEP", 2)
+    monkeypatch.setattr(_watching, "_CHECKS_A_STEP", 2)
     for _ in range(3):
         world.answer_as(world.rival, world.ask(), RIGHT)
     operator = start()

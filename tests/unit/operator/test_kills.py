@@ -55,13 +55,13 @@ def mortal_store(url: str, boundaries: Boundaries) -> Store:
     return store
 
 
-def live(world, boundaries: Boundaries, steps: int) -> bool:
+def live(world, boundaries: Boundaries, steps: int, **settings) -> bool:
     """One life; True if it ended by a kill."""
     world.chain.on_broadcast = boundaries
     store = mortal_store(world.url, boundaries)
     operator = None
     try:
-        operator = Operator(world, store=store)
+        operator = Operator(world, store=store, **settings)
         operator.step(steps)
     except Killed:
         return True

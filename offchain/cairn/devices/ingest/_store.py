@@ -19,9 +19,8 @@ from sqlalchemy import (
     tuple_,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
-from cairn.chain import Number, Store, metadata
+from cairn.chain import Number, Store, insert_new, metadata
 from cairn.devices.ingest._answers import Answer
 
 
@@ -84,15 +83,11 @@ class Arrival:
     received_at: int
 
 
-_INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
-
-
 class PacketStore:
     """Packets in a store; every method is a transaction that is on disk when it returns."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self._insert: Any = _INSERTS[store.engine.url.get_backend_name()]
 
     def keep(self, arrivals: Sequence[Arrival]) -> list[Answer]:
         """Write all that are new in one transaction; the answer to each. Raises as SQLAlchemy."""
@@ -112,9 +107,8 @@ class PacketStore:
                 for key, arrival in first.items()
                 if key not in before
             ]
-            if rows:
-                # Where another process writes too, the packet that came first stays.
-                db.execute(self._insert(packets).on_conflict_do_nothing(), rows)
+            # Where another process writes too, the packet that came first stays.
+            insert_new(db, packets, rows)
             kept = before | self._raw_of(db, [key for key in first if key not in before])
         answers = []
         for arrival in arrivals:

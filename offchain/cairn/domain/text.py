@@ -1,0 +1,17 @@
+"""Texts that strangers chose, made fit to be shown."""
+
+from __future__ import annotations
+
+__all__ = ["printable"]
+
+
+def printable(text: str, *, lines: bool = False) -> str:
+    """The text with all that does not show as itself escaped: control characters, which would speak
+    to the terminal; marks that turn the order of writing round or take no room; bytes that are no
+    UTF-8 (lone surrogates). With `lines`, ends of lines stay.
+    """
+    kept = "\n" if lines else ""
+    return "".join(
+        one if one.isprintable() or one in kept else one.encode("unicode_escape").decode()
+        for one in text
+    )

@@ -1,0 +1,253 @@
+"""What the worker's duties share: the contracts, the store, and how a job waits, rests and is told."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import func, select
+
+from cairn.chain import (
+    Head,
+    Node,
+    NodeUnreachable,
+    Outbox,
+    State,
+    Store,
+    StoreBusy,
+    Terms,
+    Version,
+)
+from cairn.errors import CairnError
+from cairn.operator._jobs import Job, RoundJob, change, requests, rounds, suspended
+from cairn.operator._ports import Contracts
+from cairn.operator._programs import Programs
+from cairn.operator._settings import Settings
+
+_log = logging.getLogger("cairn.operator")
+
+_MOST_ATTEMPTS = 5
+_KEYS_A_PAGE = 512
+
+
+def say(event: str, *, level: int = logging.INFO, **fields: Any) -> None:
+    """Log what happened, for people and for monitors."""
+    _log.log(level, event, extra={"fields": fields})
+
+
+def todo(model_id: int) -> str:
+    """What a person does about a model that is suspended."""
+    return f"find out why, then `cairn operator resume {model_id}`"
+
+
+def key_of(what: str, which: int, attempt: int) -> str:
+    """An intent's key. A further attempt is made only when the one before was refused for good."""
+    return f"{what}:{which}" if attempt == 0 else f"{what}:{which}:{attempt}"
+
+
+class Desk:
+    """What one step of the worker has at hand. `new_step` forgets what holds for a step only."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        contracts: Contracts,
+        node: Node,
+        store: Store,
+        outbox: Outbox,
+        programs: Programs,
+    ) -> None:
+        self.settings = settings
+        self.contracts = contracts
+        self.node = node
+        self.store = store
+        self.outbox = outbox
+        self.programs = programs
+        self.suspended: dict[int, int] = {}
+        self.steps = 0
+        self._terms: dict[int, Terms] = {}
+        self._versions: dict[tuple[int, int], Version] = {}
+        self._serving: dict[int, bool] = {}
+        self._resting: dict[tuple[str, int], int] = {}  # job -> the step that looks at it again
+        self._free: int | None = None  # stake that was free after the last step, in wei
+        self._locks_wei: dict[int, int] = {}  # model -> what an answer locked the last time
+
+    @property
+    def account(self) -> str:
+        return self.outbox.account
+
+    def new_step(self) -> None:
+        self.steps += 1
+        self._resting = {job: step for job, step in self._resting.items() if step > self.steps}
+        self._serving.clear()
+        self.programs.new_step()
+
+    def look_at_suspensions(self) -> None:
+        with self.store.read() as db:
+            self.suspended = suspended(db)
+
+    # --- jobs ---------------------------------------------------------------------------------
+
+    def rows(
+        self,
+        table: Any,
+        state: str,
+        most: int,
+        *,
+        columns: Sequence[Any] = (),
+        where: Sequence[Any] = (),
+    ) -> list[Any]:
+        """The oldest jobs of a state that do not rest; all columns, or the key and some more."""
+        (key,) = table.primary_key.columns
+        with self.store.read() as db:
+            keys: list[int] = []
+            seen = -1
+            while len(keys) < most:
+                query = select(key).where(table.c.state == state, key > seen, *where)
+                page = db.execute(query.order_by(key).limit(_KEYS_A_PAGE)).scalars().all()
+                keys += [one for one in page if (table.name, one) not in self._resting]
+                if len(page) < _KEYS_A_PAGE:
+                    break
+                seen = page[-1]
+            if not keys:
+                return []
+            wanted = select(key, *columns) if columns else select(table)
+            query = wanted.where(key.in_(keys[:most])).order_by(key)
+            return list(db.execute(query).all())
+
+    def set(self, table: Any, key: int, **values: Any) -> None:
+        with self.store.begin() as db:
+            change(db, table, key, **values)
+
+    def each(
+        self, rows: Iterable[Any], table: Any, head: Head, work: Callable[[Any, Head], None]
+    ) -> None:
+        """Work off rows; one that cannot be done now waits and holds up no other."""
+        for row in rows:
+            try:
+                work(row, head)
+            except (NodeUnreachable, StoreBusy):
+                raise
+            except CairnError as error:
+                self.wait(table, row, str(error))
+            except Exception as error:  # noqa: BLE001 - one bad job must not end the others
+                _log.exception("a job failed", extra={"fields": {"job": row[0]}})
+                self.wait(table, row, f"{type(error).__name__}: {error}")
+
+    def wait(self, table: Any, row: Any, note: str, *, level: int = logging.WARNING) -> None:
+        """Look at a job again after a while; say so once for each reason."""
+        self.rest(table, row)
+        if row.note != note:
+            self.set(table, row[0], note=note)
+            say("waits", level=level, job=f"{table.name}:{row[0]}", why=note)
+
+    def rest(self, table: Any, row: Any, times: int = 1) -> None:
+        """Let a job be for some steps. Kept in memory only: a restart looks at all at once."""
+        self._resting[table.name, row[0]] = self.steps + times * self.settings.retry_after_steps
+
+    def leave(self, row: Any, note: str) -> None:
+        """There is nothing to do for a request but to see how it ends."""
+        self.set(requests, row.request_id, state=Job.LEFT, note=note)
+        say("left", request=row.request_id, why=note)
+
+    def refused(self, table: Any, states: tuple[str, ...]) -> list[tuple[Any, str]]:
+        """Jobs whose transaction the contract refused for good, and why."""
+        with self.store.read() as db:
+            (key,) = table.primary_key.columns
+            query = select(key, table.c.state, table.c.attempt, table.c.intent)
+            rows = db.execute(query.where(table.c.state.in_(states))).all()
+        known = self.outbox.get_many([row.intent for row in rows])
+        found = []
+        for row in rows:
+            intent = known.get(row.intent)
+            if intent is not None and intent.state is State.REVERTED:
+                found.append((row, intent.reason))
+        return found
+
+    def again(self, table: Any, row: Any, before: str, given_up: str, reason: str) -> None:
+        """Back to the state before, or given up after some attempts."""
+        attempt = row.attempt + 1
+        self.set(
+            table,
+            row[0],
+            state=given_up if attempt > _MOST_ATTEMPTS else before,
+            attempt=attempt,
+            note=reason or "refused",
+        )
+        self.rest(table, row)
+        say("refused", level=logging.WARNING, job=row.intent, why=reason)
+
+    # --- what the registry and the ledger say -------------------------------------------------
+
+    def terms_of(self, terms_id: int) -> Terms:
+        if terms_id not in self._terms:
+            self._terms[terms_id] = self.contracts.registry.terms(terms_id)
+        return self._terms[terms_id]
+
+    def version_of(self, model_id: int, version: int) -> Version:
+        if (model_id, version) not in self._versions:
+            found = self.contracts.registry.version(model_id, version)
+            self._versions[model_id, version] = found
+        return self._versions[model_id, version]
+
+    def is_serving(self, model_id: int) -> bool:
+        """Whether statements are made for a model: it is served, and not suspended."""
+        return model_id not in self.suspended and self.has_opted_in(model_id)
+
+    def has_opted_in(self, model_id: int) -> bool:
+        if self.settings.models and model_id not in self.settings.models:
+            return False
+        if model_id not in self._serving:
+            self._serving[model_id] = self.contracts.ledger.is_serving(self.account, model_id)
+        return self._serving[model_id]
+
+    def run(self, terms: Terms, features: bytes) -> bytes:
+        """What the contract would compute. Only a program with the terms' hash is run."""
+        version = self.version_of(terms.model_id, terms.version)
+        program = self.programs.get(terms.program_hash, version.program_cid)
+        return program.run_packed(features)
+
+    # --- stake --------------------------------------------------------------------------------
+
+    def note_lock(self, terms: Terms) -> None:
+        """An answer under these terms is about to lock stake: `stake` tells how many more may."""
+        self._locks_wei[terms.model_id] = terms.lock_wei
+
+    def look_at_stake(self) -> None:
+        """For `stake`: how much is free, and what an answer locks where we gave one."""
+        if self._free is None:  # the first time: models answered for in lives before
+            c = requests.c
+            query = select(c.model_id, func.max(c.terms_id)).where(c.answered_by == self.account)
+            with self.store.read() as db:
+                given = db.execute(query.group_by(c.model_id)).all()
+            for model_id, terms_id in given:
+                self._locks_wei.setdefault(model_id, self.terms_of(terms_id).lock_wei)
+        self._free = self.free_wei()
+
+    def stake(self) -> dict[str, Any]:
+        """Free stake after the last step, and how many more answers it backs, by model."""
+        return {
+            "free_wei": self._free,
+            "answers_backed": {
+                model_id: max(0, self._free or 0) // lock_wei
+                for model_id, lock_wei in sorted(self._locks_wei.items())
+                if lock_wei
+            },
+        }
+
+    def free_wei(self) -> int:
+        """Stake that neither the chain nor an answer or aggregate on its way has taken."""
+        free = self.contracts.ledger.free_wei(self.account)
+        with self.store.read() as db:
+            answering = db.execute(
+                select(requests.c.terms_id, func.count())
+                .where(requests.c.state == Job.ANSWERING)
+                .group_by(requests.c.terms_id)
+            ).all()
+            posting = db.execute(
+                select(rounds.c.round_id).where(rounds.c.state == RoundJob.POSTING)
+            ).all()
+        for terms_id, count in answering:
+            free -= self.terms_of(terms_id).lock_wei * int(count)
+        return free - sum(self.contracts.rounds.plan(row.round_id).lock_wei for row in posting)

@@ -1,0 +1,112 @@
+"""Watching: others' answers recomputed, the wrong ones challenged within a budget, bounties taken in."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from cairn.chain import Call, Head, Reverted, offer
+from cairn.operator._budget import Budget, spent_on_challenges
+from cairn.operator._desk import Desk, key_of, say
+from cairn.operator._jobs import Job, requests
+
+_CHECKS_A_STEP = 64
+_STEPS_BETWEEN_BOUNTIES = 100
+_BOUNTY = "bounty"
+
+
+class Watching:
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._budget = Budget(desk.settings, desk.store)
+        self._now = 0  # the chain's clock at the last step
+
+    def work(self, head: Head) -> None:
+        self._now = head.timestamp
+        if self._desk.settings.watch == "none":
+            return
+        others = self._desk.rows(requests, Job.OTHERS, _CHECKS_A_STEP)
+        self._desk.each(others, requests, head, self._check)
+        self._take_bounties(head)
+
+    def figures(self) -> dict[str, int]:
+        """The budget for 24 hours, and what of it is spent."""
+        return {
+            "budget_wei": self._desk.settings.watch_budget_wei,
+            "spent_wei": spent_on_challenges(self._desk.store, self._now),
+        }
+
+    def follow_up(self) -> None:
+        """Refused challenges: their answers are looked at again."""
+        for row, reason in self._desk.refused(requests, (Job.CHALLENGING,)):
+            self._desk.again(requests, row, Job.OTHERS, Job.LEFT, reason)
+
+    def _check(self, row: Any, head: Head) -> None:
+        desk, request_id = self._desk, row.request_id
+        if head.timestamp > row.challengeable_until:
+            desk.leave(row, "its window is over")
+            return
+        if desk.settings.watch == "served" and not desk.has_opted_in(row.model_id):
+            desk.leave(row, "answered by another; the model is not watched")
+            return
+        terms = desk.terms_of(row.terms_id)
+        right = desk.run(terms, row.features)
+        if right == row.outputs:
+            desk.set(requests, request_id, state=Job.LEFT, note="another's, and right")
+            return
+        key = key_of("challenge", request_id, row.attempt)
+        call = desk.contracts.market.challenge(request_id, row.features)
+        try:
+            if not self._prove(key, call, terms.lock_wei // 2, head):
+                desk.wait(requests, row, "wrong, but its bounty does not pay for the gas yet")
+                return
+        except Reverted as error:
+            why = f"the market would refuse the proof: {error.reason}"
+            desk.wait(requests, row, why, level=logging.DEBUG)
+            return
+        desk.set(requests, request_id, state=Job.CHALLENGING, intent=key, note=None)
+        say(
+            "challenging",
+            level=logging.WARNING,
+            request=request_id,
+            operator=row.answered_by,
+            answered=row.outputs.hex(),
+            right=right.hex(),
+        )
+
+    def _prove(self, key: str, call: Call, bounty_wei: int, head: Head) -> bool:
+        """Send a proof, once, if it pays (or need not) and the budget has it; whether it was sent.
+
+        Gas may get cheaper, and the budget is a day's: until its window is over the answer is
+        looked at again. Raises `TooDear` and what `Outbox.post` raises.
+        """
+        desk = self._desk
+        if desk.outbox.get(key) is not None:  # sent in a life before
+            return True
+        gas = desk.outbox.gas_limit(call)
+        price_wei = head.base_fee_wei + desk.node.tip_wei()
+        if not desk.settings.challenge_at_a_loss and gas.estimate * price_wei > bounty_wei:
+            return False
+        fees = offer(desk.node, head, least_tip_wei=desk.settings.least_tip_wei)
+        cap_wei = self._budget.reserve(key, gas.limit, price_wei, fees.max_fee_wei, head)
+        desk.outbox.post(key, call, head, gas_limit=gas.limit, cap_wei=cap_wei)
+        return True
+
+    def _take_bounties(self, head: Head) -> None:
+        """Now and then: bounties that are worth the gas leave the ledger for the account."""
+        desk, least_wei = self._desk, self._desk.settings.withdraw_bounties_wei
+        if least_wei is None or desk.steps % _STEPS_BETWEEN_BOUNTIES != 1:
+            return
+        if any(one.key.startswith(f"{_BOUNTY}:") for one in desk.outbox.live()):
+            return
+        ledger = desk.contracts.ledger
+        bounty_wei = ledger.bounty_wei(desk.account)
+        if bounty_wei < least_wei:
+            return
+        try:
+            # A block has one: should the process die after this, the next finds the first alive.
+            desk.outbox.post(f"{_BOUNTY}:{head.number}", ledger.withdraw_bounty(), head)
+        except Reverted as error:
+            say("bounty refused", level=logging.WARNING, why=error.reason)
+        else:
+            say("taking bounties", wei=bounty_wei)
