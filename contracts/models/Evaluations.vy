@@ -346,9 +346,7 @@ def _loss_of(evaluation: IEvaluations.Evaluation, row: IEvaluations.Row) -> uint
     """
     @dev A program that runs out of gas reverts here, and so decides nothing.
     """
-    program_hash: bytes32 = staticcall REGISTRY.program_of(
-        evaluation.model_id, evaluation.version
-    )
+    program_hash: bytes32 = staticcall REGISTRY.program_of(evaluation.model_id, evaluation.version)
     outputs: Bytes[1024] = staticcall EVALUATOR.evaluate(program_hash, row.features)
     header: Header = Header(staticcall PROGRAM_STORE.header_of(program_hash))
     meta: uint256 = staticcall header.word(READER_BYTES)
@@ -415,10 +413,7 @@ def _store_progress(
 ):
     # Each row is demanded once at a time, and there are at most 2**20.
     self._progress[evaluation_id] = (
-        total_loss
-        | (closes_at << 128)
-        | (n_open_demands << 168)
-        | (convert(state, uint256) << 200)
+        total_loss | (closes_at << 128) | (n_open_demands << 168) | (convert(state, uint256) << 200)
     )
 
 

@@ -70,9 +70,7 @@ def _list(model_id: uint256, endpoint: String[MAX_ENDPOINT]):
     assert len(endpoint) > 0, "list_endpoint: no endpoint"
     assert self._is_backed(model_id, msg.sender), "list_endpoint: not served with stake"
     self._endpoints[model_id][msg.sender] = endpoint
-    log IModelRegistry.OperatorListed(
-        model_id=model_id, operator=msg.sender, endpoint=endpoint
-    )
+    log IModelRegistry.OperatorListed(model_id=model_id, operator=msg.sender, endpoint=endpoint)
 
 
 @view

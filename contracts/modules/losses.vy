@@ -148,7 +148,7 @@ def _in_nats(difference: uint256, decimals: int256) -> uint256:
         return 0
     if decimals >= 0:
         # 10**28 < 2**94
-        return min((difference << 64) // 10 ** convert(decimals, uint256), MAX_X)
+        return min((difference << 64) // 10**convert(decimals, uint256), MAX_X)
     # Ten and more are shown as they are; from 10**2 on every difference is past MAX_X.
     factor: uint256 = 10 if decimals == -1 else 100
     return min(unsafe_mul(difference, factor) << 64, MAX_X)

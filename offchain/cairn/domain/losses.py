@@ -107,8 +107,12 @@ def _in_nats(difference: int, decimals: int) -> int:
     if decimals > _MAX_DECIMALS:
         return 0
     if decimals >= 0:
-        return min((difference << 64) // 10**decimals, _MAX_X)
-    return min(difference * 10**-decimals << 64, _MAX_X)
+        return min((difference << 64) // _power_of_ten(decimals), _MAX_X)
+    return min(difference * _power_of_ten(-decimals) << 64, _MAX_X)
+
+
+def _power_of_ten(exponent: int) -> int:
+    return int(10**exponent)
 
 
 def exp_minus(x: int) -> int:
