@@ -30,9 +30,12 @@ __all__ = [
     "ValidationSet",
     "evaluate",
     "first_wrong_row",
+    "loss_leaf",
     "loss_proof_leads_to",
+    "row_leaf",
     "row_proof_leads_to",
     "set_root",
+    "sum_node",
 ]
 
 MAX_ROWS = 2**20
@@ -102,6 +105,7 @@ def row_leaf(index: int, target: int, features: bytes) -> bytes:
 
 
 def loss_leaf(index: int, loss: int) -> bytes:
+    """The leaf of a row's loss."""
     return keccak256(index.to_bytes(32, "big") + loss.to_bytes(32, "big"))
 
 
@@ -128,14 +132,15 @@ def loss_proof_leads_to(index: int, posted: LossProof, n_rows: int) -> tuple[byt
         if step.own_sum != total:
             return None
         if number & 1:
-            node = _sum_node(step.sibling, step.sibling_sum, node, total)
+            node = sum_node(step.sibling, step.sibling_sum, node, total)
         else:
-            node = _sum_node(node, total, step.sibling, step.sibling_sum)
+            node = sum_node(node, total, step.sibling, step.sibling_sum)
         total += step.sibling_sum
     return node, total
 
 
-def _sum_node(left: bytes, left_sum: int, right: bytes, right_sum: int) -> bytes:
+def sum_node(left: bytes, left_sum: int, right: bytes, right_sum: int) -> bytes:
+    """A node of the tree of losses: over its children and the sums below them."""
     return keccak256(left + right + (left_sum << 128 | right_sum).to_bytes(32, "big"))
 
 
@@ -264,7 +269,7 @@ class Losses:
         nodes = [(loss_leaf(index, loss), loss) for index, loss in enumerate(self.of_rows)]
         for k in range(len(self.of_rows) - 1):
             (left, left_sum), (right, right_sum) = nodes[2 * k], nodes[2 * k + 1]
-            nodes.append((_sum_node(left, left_sum, right, right_sum), left_sum + right_sum))
+            nodes.append((sum_node(left, left_sum, right, right_sum), left_sum + right_sum))
         return nodes
 
     @property
