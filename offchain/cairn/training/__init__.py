@@ -29,7 +29,7 @@ from cairn.training.evaluations import (
     post_call,
     show_call,
 )
-from cairn.training.local import Table, predict, train
+from cairn.training.local import predict, train
 from cairn.training.plans import EstimatorPlan, FeaturePlan, Plan, RulePlan, TargetPlan
 from cairn.training.rules import (
     Median,
@@ -64,7 +64,6 @@ __all__ = [
     "PostedUpdate",
     "Rule",
     "RulePlan",
-    "Table",
     "TableError",
     "TargetPlan",
     "TrainingError",
