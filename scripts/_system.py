@@ -38,6 +38,8 @@ NATIVE = "0xEeeeeEeeeEeEeeEeEeEeeEEEeeeeEeeeeeeeEEeE"
 LOCAL_NETWORKS = {"dev", "local"}
 
 ZERO = "0x0000000000000000000000000000000000000000"
+# Who locks stake and slashes it.
+JUDGES = ("TrainingRounds", "InferenceMarket", "ReceiptJudge", "Evaluations")
 # What a charter creates, in this order.
 ALLIANCE = ("ShareToken", "Timelock", "Governor")
 
@@ -82,14 +84,20 @@ def system_groups(
             Step(
                 "StakeLedger",
                 lambda at: (
-                    [at["TrainingRounds"], at["InferenceMarket"], at["ReceiptJudge"]],
+                    [at[judge] for judge in JUDGES],
                     at["ModelRegistry"],
                 ),
             ),
             Step("AccessPolicy", lambda at: (at["InferenceMarket"], at["DeviceRegistry"])),
             Step(
                 "ModelRegistry",
-                lambda at: (at["TrainingRounds"], at["ProgramStore"], at["AccessPolicy"]),
+                lambda at: (
+                    at["TrainingRounds"],
+                    at["ProgramStore"],
+                    at["AccessPolicy"],
+                    at["Evaluations"],
+                    at["StakeLedger"],
+                ),
             ),
             Step(
                 "TrainingRounds",
@@ -109,6 +117,15 @@ def system_groups(
             Step(
                 "ReceiptJudge",
                 lambda at: (at["ModelRegistry"], at["Evaluator"], at["StakeLedger"]),
+            ),
+            Step(
+                "Evaluations",
+                lambda at: (
+                    at["ModelRegistry"],
+                    at["ProgramStore"],
+                    at["Evaluator"],
+                    at["StakeLedger"],
+                ),
             ),
         ),
         tuple(Step(name, blueprint=True) for name in ("Charter", *ALLIANCE)),
@@ -139,6 +156,7 @@ class System:
     packet_features: ContractInstance
     inference_market: ContractInstance
     receipt_judge: ContractInstance
+    evaluations: ContractInstance
     alliance_factory: ContractInstance
 
 
