@@ -31,7 +31,11 @@ class ApeHand:
     def send(self, call: Call) -> None:
         ecosystem = networks.active_provider.network.ecosystem
         transaction = ecosystem.create_transaction(
-            receiver=call.to, data=call.data, value=call.value
+            # Named, for the node to estimate with: Ape adds the sender only later.
+            sender=self.address,
+            receiver=call.to,
+            data=call.data,
+            value=call.value,
         )
         self._account.call(transaction)
 

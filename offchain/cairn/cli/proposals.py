@@ -277,7 +277,6 @@ def summary(system: System, proposal: Proposal) -> dict[str, Any]:
 def shown(desk: Desk, proposal: Proposal) -> dict[str, Any]:
     """All of a proposal, its actions in plain words, as JSON can say it."""
     governor, number = desk.governor, proposal.proposal_id
-    state = governor.state(number)
     against, for_, abstaining = governor.votes(number)
     described = desk.described(proposal)
     has_opened = desk.system.node.head().timestamp > proposal.vote_start
