@@ -125,10 +125,10 @@ def inspect_file(
             }
     if model is None or data is None:
         return shown, None
-    truth = None if target is None else read_rows(target).reshape(-1)
+    truth = None if target is None else read_rows(target)
     loss = loss_report(loaded, load_skops(model), read_rows(data), truth, columns)
     shown["loss"] = {
-        "rows": len(loss.scores),
+        "rows": loss.n_rows,
         "invalid": loss.n_invalid,
         "same_label": loss.agreement,
         "largest": loss.largest,
@@ -149,7 +149,7 @@ def read_rows(path: Path) -> np.ndarray[Any, Any]:
             with path.open() as file:
                 first = file.readline()
             names = any(c.isalpha() and c not in "eEnNaA" for c in first)
-            rows = np.genfromtxt(path, delimiter=",", skip_header=int(names))
+            rows = np.genfromtxt(path, delimiter=",", skip_header=int(names), ndmin=2)
     except (OSError, ValueError, UnicodeDecodeError) as error:
         raise DataFileError(f"{path} is no table of numbers: {error}") from None
     table: np.ndarray[Any, Any] = np.asarray(rows, dtype=np.float64)

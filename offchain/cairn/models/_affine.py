@@ -114,6 +114,14 @@ def check_fitted(estimator: Any) -> None:
         raise ExportError(f"{name_of(estimator)} is not fitted: call fit first") from None
 
 
+def finite(values: Any, name: str) -> FloatArray:
+    """Numbers of a fitted estimator; raises ExportError that names it if they are not finite."""
+    numbers = np.asarray(values, dtype=np.float64)
+    if not np.isfinite(numbers).all():
+        raise ExportError(f"{name} holds numbers that are not finite: fit it again without them")
+    return numbers
+
+
 def _fold(affine: Affine, step: Any) -> Affine:
     if step is None or (isinstance(step, str) and step == "passthrough"):
         return affine
@@ -143,7 +151,11 @@ def _fold(affine: Affine, step: Any) -> Affine:
             f"{name} was fitted on {step.n_features_in_} columns; {affine.n_outputs} come in: give X "
             "as the pipeline takes it"
         )
-    return folds[name](affine, step)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        folded = folds[name](affine, step)
+    finite(folded.matrix, name)
+    finite(folded.offset, name)
+    return folded
 
 
 def _standard(affine: Affine, step: Any) -> Affine:
@@ -216,11 +228,14 @@ def _columns(affine: Affine, step: Any) -> Affine:
 
 
 def _indices(columns: Any, names: list[str], n_columns: int) -> list[int]:
-    if isinstance(columns, str):
-        columns = [columns]
-    if isinstance(columns, int):
+    if isinstance(columns, str | int | np.integer):
         columns = [columns]
     if isinstance(columns, slice):
+        if isinstance(columns.start, str) or isinstance(columns.stop, str):
+            # By names, and then with the last one, as pandas has it.
+            first = names.index(columns.start) if columns.start else 0
+            last = names.index(columns.stop) if columns.stop else n_columns - 1
+            return list(range(first, last + 1, columns.step or 1))
         return list(range(n_columns))[columns]
     listed = list(columns)
     if listed and all(isinstance(column, str) for column in listed):

@@ -101,6 +101,17 @@ def _range(rows: FloatArray) -> tuple[IntArray, IntArray]:
     return np.nanmin(rows, axis=0).astype(np.int64), np.nanmax(rows, axis=0).astype(np.int64)
 
 
+def rounding_of(shift: int, mode: OutputMode, n_scores: int) -> int:
+    """What is added to a score's sum before the shift: half a unit.
+
+    A lone score that a label hangs on is rounded up instead, so that it is positive exactly where
+    its sum is, however coarse its unit.
+    """
+    if mode is not OutputMode.SCORES and n_scores == 1:
+        return (1 << shift) - 1
+    return (1 << shift) >> 1
+
+
 def decimals_for(largest: float, schema: Schema | None, mode: OutputMode) -> int:
     """Decimals of a score: those of the schema's last target, or as many as fit, up to 9."""
     if schema is not None and mode is not OutputMode.LABEL:

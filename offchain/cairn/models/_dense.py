@@ -8,8 +8,8 @@ import numpy as np
 
 from cairn.domain.programs import LayerSpec, OutputMode, Program, dense_program
 from cairn.domain.schema import Schema
-from cairn.models._affine import Affine, ExportError, FloatArray
-from cairn.models._columns import Columns, decimals_for
+from cairn.models._affine import Affine, ExportError, FloatArray, finite
+from cairn.models._columns import Columns, decimals_for, rounding_of
 
 LIMIT = 2**31 - 1
 INPUT_SHIFT = 24
@@ -89,8 +89,8 @@ def dense(
     largest = float(2 * np.abs(sums).max())
     decimals = decimals_for(largest, schema, mode)
     unit = 10.0**-decimals
-    # A score takes bound * factor and half a unit of rounding, 2**(shift - 1).
-    room = float((LIMIT - slack) / (bounds.max() / unit + 0.5))
+    # A score takes bound * factor and at most a unit of rounding, 2**shift.
+    room = float((LIMIT - slack) / (bounds.max() / unit + 1))
     shift = min(floor(log2(max(room, 1e-30))), 30)
     if shift < 0:
         raise ExportError(
@@ -98,7 +98,7 @@ def dense(
             "the target a coarser scale"
         )
     factor = 2.0**shift / unit
-    half = (1 << shift) >> 1
+    half = rounding_of(shift, mode, len(weights))
     specs.append(_spec(weights * factor, biases * factor + half, shift, 0))
     rules = columns.rules(affine, centre, multipliers)
     rounding = 1 << (INPUT_SHIFT - 1)
@@ -137,7 +137,15 @@ def mlp_layers(model: Any) -> list[RealLayer]:
         model._label_binarizer.y_type_.startswith("multilabel")
     ):
         raise ExportError(f"{name} with several labels cannot be exported: fit one for each")
-    return [
-        RealLayer(np.asarray(w, dtype=np.float64).T, np.asarray(b, dtype=np.float64))
+    layers = [
+        RealLayer(finite(w, name).T, finite(b, name))
         for w, b in zip(model.coefs_, model.intercepts_, strict=True)
     ]
+    widths = [model.n_features_in_, *(len(layer.biases) for layer in layers)]
+    for position, layer in enumerate(layers):
+        if layer.weights.shape != (widths[position + 1], widths[position]):
+            raise ExportError(
+                f"layer {position} of {name} has weights of shape {layer.weights.T.shape} for "
+                f"{widths[position]} inputs: fit it again"
+            )
+    return layers

@@ -15,7 +15,7 @@ from cairn.models._interpreter import predict
 from cairn.models._report import to_device
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ExportedProgram(Program):
     """A program that still knows what it was exported with; its bytes do not.
 

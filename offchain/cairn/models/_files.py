@@ -2,8 +2,11 @@
 
 import io
 import os
+import struct
 import tempfile
+import tokenize
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +50,26 @@ TRUSTED = (
     "sklearn.utils._bunch.Bunch",
 )
 """Types past skops' own list that fitted estimators of the exportable kinds consist of: data, no code."""
+
+
+DAMAGE = (
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    ImportError,
+    LookupError,
+    MemoryError,
+    NotImplementedError,
+    OSError,
+    RecursionError,
+    TypeError,
+    ValueError,
+    struct.error,
+    tokenize.TokenError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+"""What zipfile, numpy and skops raise over bytes that are not as they should be."""
 
 
 class ModelFileError(CairnError):
@@ -122,7 +145,7 @@ def load_skops(path: str | os.PathLike[str]) -> Any:
         model = loads(data, trusted=list(TRUSTED))
     except UntrustedTypesFoundException as error:
         raise ModelFileError(f"{source} holds types that are not trusted: {error}") from None
-    except (ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile) as error:
+    except DAMAGE as error:
         raise ModelFileError(f"{source} is a damaged skops file: {error}") from None
     wrong = unsound_tree(model)
     if wrong:
@@ -135,7 +158,7 @@ def _check_sizes(data: bytes, source: Path) -> None:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             total = sum(entry.file_size for entry in archive.infolist())
-    except zipfile.BadZipFile as error:
+    except DAMAGE as error:
         raise ModelFileError(f"{source} is a damaged skops file: {error}") from None
     if total > 4 * MAX_SKOPS_BYTES:
         raise ModelFileError(f"{source} unpacks to {total} bytes: too large for a model")

@@ -122,8 +122,57 @@ def _dense(program: Program, columns: Columns) -> Scorer | None:
     inputs = _Inputs.of(program, columns)
     if inputs is None or any(rule.multiplier for rule in program.features[program.n_features :]):
         return None
-    ranges = inputs.ranges
+    layers = _proven_layers(program, inputs.ranges)
+    if layers is None or any(layer.bound >= 2**63 for layer in layers):
+        return None
     steps: list[tuple[Any, Any, int, int]] = []
+    for proven, layer in zip(layers, program.layers, strict=True):
+        kind: Any = np.float64 if proven.bound < 2**53 else np.int64
+        steps.append(
+            (
+                np.array(proven.weights, dtype=kind).T.copy(),
+                np.array(proven.biases, dtype=kind),
+                layer.shift,
+                layer.bits,
+            )
+        )
+
+    def score(values: IntArray) -> IntArray:
+        values = inputs.scale(values)
+        for weights, biases, places, bits in steps:
+            sums = (values.astype(weights.dtype, copy=False) @ weights + biases).astype(np.int64)
+            if bits == 0:
+                return _saturated(sums >> min(places, 63))
+            values = np.minimum(np.maximum(sums, 0) >> min(places, 63), (1 << min(bits, 62)) - 1)
+        raise AssertionError("a parsed program's last layer has no activation")
+
+    return score
+
+
+@dataclass(frozen=True)
+class _ProvenLayer:
+    """A layer whose sums stay in their lanes: its integers, and how far its sums reach."""
+
+    weights: list[list[int]]
+    biases: list[int]
+    sums: tuple[int, int]
+    """The least and the greatest sum of any of its units, for any features at all."""
+    bound: int
+    """No number that adding up meets is larger."""
+
+
+def sum_ranges(program: Program) -> list[tuple[int, int]] | None:
+    """Of each layer of a dense program the least and the greatest sum that any features can bring
+    about; None if its words are no weights, or are not proven to stay in their lanes.
+    """
+    inputs = _Inputs.of(program, Columns(program))
+    layers = None if inputs is None else _proven_layers(program, inputs.ranges)
+    return None if layers is None else [layer.sums for layer in layers]
+
+
+def _proven_layers(program: Program, ranges: list[tuple[int, int]]) -> list[_ProvenLayer] | None:
+    """`ranges`: of the inputs."""
+    layers: list[_ProvenLayer] = []
     row = 0
     for layer in program.layers:
         weights = [[0] * layer.n_inputs for _ in range(layer.n_units)]
@@ -142,6 +191,7 @@ def _dense(program: Program, columns: Columns) -> Scorer | None:
                             return None
                 row += 1
         biases: list[int] = []
+        sums: list[tuple[int, int]] = []
         bound = 0
         for unit, unit_weights in enumerate(weights):
             bias = (layer.biases[unit // 8] >> 32 * (unit % 8) & 0xFFFFFFFF) - 2**31
@@ -158,29 +208,11 @@ def _dense(program: Program, columns: Columns) -> Scorer | None:
             )
             bound = max(bound, total)
             biases.append(bias)
-        if bound >= 2**63:
-            return None
-        kind: Any = np.float64 if bound < 2**53 else np.int64
-        steps.append(
-            (
-                np.array(weights, dtype=kind).T.copy(),
-                np.array(biases, dtype=kind),
-                layer.shift,
-                layer.bits,
-            )
-        )
+            sums.append((least, greatest))
+        reach = min(least for least, _ in sums), max(greatest for _, greatest in sums)
+        layers.append(_ProvenLayer(weights, biases, reach, bound))
         ranges = [(0, (1 << layer.bits) - 1)] * layer.n_units
-
-    def score(values: IntArray) -> IntArray:
-        values = inputs.scale(values)
-        for weights, biases, places, bits in steps:
-            sums = (values.astype(weights.dtype, copy=False) @ weights + biases).astype(np.int64)
-            if bits == 0:
-                return _saturated(sums >> min(places, 63))
-            values = np.minimum(np.maximum(sums, 0) >> min(places, 63), (1 << min(bits, 62)) - 1)
-        raise AssertionError("a parsed program's last layer has no activation")
-
-    return score
+    return layers
 
 
 def _trees(program: Program, columns: Columns) -> Scorer | None:

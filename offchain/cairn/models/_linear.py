@@ -6,8 +6,8 @@ import numpy as np
 
 from cairn.domain.programs import OutputMode, Program, linear_program
 from cairn.domain.schema import Schema
-from cairn.models._affine import Affine, ExportError
-from cairn.models._columns import Columns, decimals_for
+from cairn.models._affine import Affine, ExportError, finite, name_of
+from cairn.models._columns import Columns, decimals_for, rounding_of
 from cairn.models._dense import RealLayer, dense
 
 SUM_BITS = 62
@@ -18,8 +18,13 @@ def linear(
     affine: Affine, model: Any, columns: Columns, schema: Schema | None, mode: OutputMode, X: Any
 ) -> Program:
     """The program of an estimator with `coef_` and `intercept_`."""
-    weights = np.atleast_2d(np.asarray(model.coef_, dtype=np.float64))
-    intercept = np.broadcast_to(np.atleast_1d(model.intercept_), (len(weights),))
+    name = name_of(model)
+    weights = np.atleast_2d(finite(model.coef_, name))
+    if weights.ndim != 2 or weights.shape[1] != affine.n_outputs:
+        raise ExportError(
+            f"{name} has weights of shape {weights.shape} for {affine.n_outputs} columns: fit it again"
+        )
+    intercept = np.broadcast_to(np.atleast_1d(finite(model.intercept_, name)), (len(weights),))
     if len(weights) > 1:
         return dense(affine, [RealLayer(weights, intercept)], columns, schema, mode, X)
     head = affine.then(weights, intercept)
@@ -35,15 +40,14 @@ def linear(
     shift = min(SUM_BITS - 1 - int(np.ceil(np.log2(largest + 1))), 200)
     if shift < 1:
         raise ExportError(
-            f"{type(model).__name__} can reach a score of {largest:.3g} units: give the target a "
+            f"{name} can reach a score of {largest:.3g} units: give the target a "
             "coarser scale, or the features tighter bounds"
         )
     factor = 2.0**shift / unit
     multipliers = [round(float(value) * factor) for value in slope]
-    half = 1 << (shift - 1) if mode is OutputMode.SCORES else 0
     return linear_program(
         columns.rules(affine, centre, multipliers),
-        round(level * factor) + half,
+        round(level * factor) + rounding_of(shift, mode, 1),
         shift,
         mode=mode,
         decimals=decimals,

@@ -1,5 +1,6 @@
 """What a program loses against the float model it was made from, and what it holds."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from cairn.domain.integers import MISSING
-from cairn.domain.programs import KERNELS, Kind, Program, ProgramError, gas_bound
+from cairn.domain.programs import KERNELS, Kind, OutputMode, Program, ProgramError, gas_bound
 from cairn.domain.schema import Schema
 from cairn.models._affine import FloatArray
-from cairn.models._interpreter import predict
+from cairn.models._interpreter import predict, sum_ranges
 
 INTRINSIC_GAS = 21_000
 IOTEX_INTRINSIC_GAS = 10_000
@@ -23,14 +24,15 @@ CALL_BYTES = 4 + 3 * 32
 class Loss:
     """A program beside its float model on the same rows.
 
-    scores: the program's, in the target's unit, (n_rows,); expected: the float model's. Of a
-    classifier they are labels. agreement: the share of rows with the same label, or None.
-    largest, mean: of |scores - expected|. metric: accuracy or R2, of the float model and the program,
-    if targets were given.
+    scores: the program's, in the target's unit, (n_rows,) or, of several outputs, one row's after the
+    other; expected: the float model's. Of a classifier they are labels, by their place. agreement:
+    the share of rows with the same label, or None. largest, mean: of |scores - expected|. metric:
+    accuracy or R2 (the mean over outputs), of the float model and the program, if targets were given.
     """
 
     scores: FloatArray
     expected: FloatArray
+    n_rows: int
     n_invalid: int
     agreement: float | None
     largest: float
@@ -58,36 +60,53 @@ def loss_report(
     y: npt.ArrayLike | None = None,
     schema: Schema | None = None,
 ) -> Loss:
-    """Run a program and the pipeline that it was exported from on the same rows."""
+    """Run a program and the pipeline that it was exported from on the same rows.
+
+    Raises ProgramError if the two do not have as many outputs, or if there is not one target a row.
+    """
     outputs, valid = predict(program, to_device(X, schema))
-    rows = np.asarray(X, dtype=np.float64)[valid]
-    expected = np.asarray(pipeline.predict(rows))
+    rows, n_rows = np.asarray(X, dtype=np.float64)[valid], int(valid.sum())
+    if not n_rows:
+        raise ProgramError("no row has a valid outcome: give rows without missing values")
+    truth = None
+    if y is not None:
+        if len(np.asarray(y)) != len(valid):
+            raise ProgramError(f"{len(np.asarray(y))} targets for {len(valid)} rows: give as many")
+        truth = np.asarray(y)[valid].reshape(n_rows, -1)
+    expected = np.asarray(pipeline.predict(rows)).reshape(n_rows, -1)
     classes = getattr(pipeline, "classes_", None)
-    agreement = None
+    agreement, metric = None, None
     if classes is not None:
-        given = np.searchsorted(classes, expected)
-        scores = outputs[valid, 0].astype(np.float64)
-        expected = given.astype(np.float64)
-        agreement = float((scores == expected).mean()) if len(rows) else 1.0
-    else:
-        scores = outputs[valid, 0] * float(program.output_scale)
-        expected = expected.reshape(len(rows), -1)[:, 0].astype(np.float64)
-    error = np.abs(scores - expected) if len(rows) else np.zeros(1)
-    metric = None
-    if y is not None and len(rows) > 1:
-        truth = np.asarray(y)[valid]
-        if classes is not None:
-            truth = np.searchsorted(classes, truth)
+        scores = _labels(program, outputs[valid]).astype(np.float64)[:, None]
+        expected = np.searchsorted(classes, expected).astype(np.float64)
+        agreement = float((scores == expected).mean())
+        if truth is not None:
+            places = np.searchsorted(classes, truth)
+            known = classes[np.minimum(places, len(classes) - 1)] == truth
             metric = (
                 "accuracy",
-                float((expected == truth).mean()),
-                float((scores == truth).mean()),
+                float((known & (expected == places)).mean()),
+                float((known & (scores == places)).mean()),
             )
-        else:
+    else:
+        scores = outputs[valid] * float(program.output_scale)
+        if scores.shape != expected.shape:
+            raise ProgramError(
+                f"the program has {scores.shape[1]} outputs, the model {expected.shape[1]}: give the "
+                "model that it was exported from"
+            )
+        expected = expected.astype(np.float64)
+        if truth is not None and n_rows > 1:
+            if truth.shape != expected.shape:
+                raise ProgramError(
+                    f"{truth.shape[1]} targets a row for {expected.shape[1]} outputs: give as many"
+                )
             metric = ("R2", _r2(truth, expected), _r2(truth, scores))
+    error = np.abs(scores - expected)
     return Loss(
-        scores,
-        expected,
+        scores.ravel(),
+        expected.ravel(),
+        n_rows=n_rows,
         n_invalid=int((~valid).sum()),
         agreement=agreement,
         largest=float(error.max()),
@@ -96,9 +115,21 @@ def loss_report(
     )
 
 
+def _labels(program: Program, outputs: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """The place of each row's class, also of a program that gives scores alone."""
+    if program.output_mode is not OutputMode.SCORES:
+        return outputs[:, 0]
+    if outputs.shape[1] == 1:
+        return (outputs[:, 0] > 0).astype(np.int64)
+    places: npt.NDArray[np.int64] = outputs.argmax(axis=1)
+    return places
+
+
 def _r2(truth: npt.NDArray[Any], predicted: FloatArray) -> float:
-    spread = float(((truth - truth.mean()) ** 2).sum())
-    return 1 - float(((truth - predicted) ** 2).sum()) / spread if spread else 0.0
+    """The mean over the outputs; one whose targets are all alike counts as nothing explained."""
+    spread = ((truth - truth.mean(axis=0)) ** 2).sum(axis=0)
+    missed = ((truth - predicted) ** 2).sum(axis=0)
+    return float(np.where(spread > 0, 1 - missed / np.where(spread > 0, spread, 1), 0).mean())
 
 
 def describe(program: Program) -> dict[str, Any]:
@@ -135,6 +166,9 @@ def describe(program: Program) -> dict[str, Any]:
         ],
     }
     if program.kind is Kind.DENSE:
+        # Of a program that no builder made nothing may be proven.
+        sums: Sequence[tuple[int | None, int | None]]
+        sums = sum_ranges(program) or [(None, None)] * len(program.layers)
         shown["layers"] = [
             {
                 "inputs": layer.n_inputs,
@@ -142,8 +176,11 @@ def describe(program: Program) -> dict[str, Any]:
                 "shift": layer.shift,
                 "bits": layer.bits,
                 "rows": layer.n_rows,
+                "least_sum": least,
+                "greatest_sum": greatest,
+                "greatest_activation": (1 << layer.bits) - 1 if layer.bits else None,
             }
-            for layer in program.layers
+            for layer, (least, greatest) in zip(program.layers, sums, strict=True)
         ]
     if program.ensemble is not None:
         shown["trees"] = {

@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from cairn.domain.programs import OutputMode, Program, Tree, trees_program
 from cairn.domain.schema import Schema
-from cairn.models._affine import Affine, ExportError, FloatArray
-from cairn.models._columns import Columns, decimals_for
+from cairn.models._affine import Affine, ExportError, FloatArray, finite
+from cairn.models._columns import Columns, decimals_for, rounding_of
 
 THRESHOLD_BITS = 23
 LEAF_BITS = 29
@@ -151,22 +151,33 @@ def trees(
             "model or an MLP takes more"
         )
     sources = affine.sources(name)
+    finite(ensemble.base, name)
+    for tree in ensemble.trees:
+        # A threshold may be infinite: one that parts what is missing from what is not.
+        finite(tree.values[tree.left < 0], name)
+        finite(np.nan_to_num(tree.threshold, nan=np.nan, posinf=0, neginf=0), name)
     cuts = _Cuts(affine, columns, sources, ensemble.single_precision)
     # The range that thresholds need and what was seen: past it all values are alike to the trees.
     low, high = columns.seen_low.copy(), columns.seen_high.copy()
+    # Below all that comes in there is room for one more input where a threshold lies there.
+    room_below = np.zeros(len(low), dtype=np.int64)
     splits = [cuts.of(tree) for tree in ensemble.trees]
     for tree, (thresholds, _) in zip(ensemble.trees, splits, strict=True):
         inner = tree.left >= 0
         for feature, cut in zip(tree.feature[inner], thresholds[inner], strict=True):
             source = sources[feature]
-            low[source], high[source] = min(low[source], cut), max(high[source], cut + 1)
-    low, high = np.maximum(low, columns.low), np.minimum(high, columns.high)
+            if cut < columns.low[source]:
+                room_below[source] = 1
+            elif cut < columns.high[source]:
+                low[source], high[source] = min(low[source], cut), max(high[source], cut + 1)
     for i, value in enumerate(affine.imputed / columns.scale):
         if not np.isnan(value):
             low[i], high[i] = min(low[i], round(value)), max(high[i], round(value))
-    coarse = [max(0, int(high[i] - low[i]).bit_length() - THRESHOLD_BITS) for i in range(len(low))]
+    widths = high - low + room_below * (((high - low) >> (THRESHOLD_BITS - 1)) + 1)
+    coarse = [max(0, int(width).bit_length() - THRESHOLD_BITS) for width in widths]
     narrowed = Columns(columns.scale, low, high, columns.seen_low, columns.seen_high, columns.names)
-    rules = narrowed.rules(affine, low, [1 << (FEATURE_SHIFT - places) for places in coarse])
+    least = low - (room_below << np.array(coarse))
+    rules = narrowed.rules(affine, least, [1 << (FEATURE_SHIFT - places) for places in coarse])
 
     leaf_scale, multiplier, shift, biases, decimals = _scales(ensemble, schema, mode)
     program_trees: list[Tree] = []
@@ -176,7 +187,7 @@ def trees(
             [sources[f] if i else 0 for f, i in zip(tree.feature, inner, strict=True)]
         )
         places = np.array(coarse)[source]
-        cut = (np.clip(thresholds, low[source], high[source]) - low[source]) >> places
+        cut = (np.clip(thresholds, least[source], high[source]) - least[source]) >> places
         values = np.rint(tree.values * leaf_scale).astype(np.int64)
         program_trees.append(
             Tree(
@@ -228,7 +239,7 @@ def _scales(
     shift = min(SUM_BITS - 1 - total_bits, SUM_BITS - 32) - max(0, ceil(log2(ratio)))
     shift = max(0, min(shift, 63 - 1))
     multiplier = max(1, round(ratio * 2.0**shift))
-    half = 1 << (shift - 1) if shift and mode is OutputMode.SCORES else 0
+    half = rounding_of(shift, mode, len(ensemble.base))
     biases = [round(float(base) * 10.0**decimals * 2.0**shift) + half for base in ensemble.base]
     return leaf_scale, multiplier, shift, biases, decimals
 

@@ -175,6 +175,15 @@ def test_inspect__classifier__labels_and_accuracy(tmp_path, capsys) -> None:
     assert plot.read_bytes().startswith(PNG)
 
 
+def test_inspect__one_row__is_a_row_and_not_a_column(exported, capsys) -> None:
+    np.savetxt(exported.data, X[:1], delimiter=",")
+    capsys.readouterr()
+    arguments = ["--data", str(exported.data), "--schema", str(exported.schema)]
+    assert run(["inspect", str(exported.program), "--json", *arguments]) == 0
+    seen = json.loads(capsys.readouterr().out)["outputs_seen"]
+    assert seen["least"] == seen["greatest"]
+
+
 def test_inspect__plot_without_a_model__is_a_wrong_command_line(exported, capsys) -> None:
     assert run(["inspect", str(exported.program), "--plot", "loss.png"]) == 2
     assert "--model and --data" in capsys.readouterr().err

@@ -1,8 +1,10 @@
 """Linear estimators: the program follows the float model on rows that it was not fitted on."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.cluster import KMeans
+from sklearn.compose import ColumnTransformer
 from sklearn.linear_model import (
     ElasticNet,
     Lasso,
@@ -88,6 +90,35 @@ def test_export__no_schema__integers_as_they_stand() -> None:
     logits = outputs[:, 1] * float(program.output_scale)
     assert np.allclose(logits, pipeline.decision_function(integers), atol=1e-5)
     assert (outputs[:, 0] == pipeline.predict(integers)).all()
+
+
+def test_export__unit_coarser_than_what_decides__same_labels_all_the_same() -> None:
+    integers = np.arange(-50.0, 50.0)[:, None]
+    model = LogisticRegression().fit(integers, integers[:, 0] >= 0)
+    coarse = Schema(
+        features=(Column("a", "", "1", "-100", "100"),),
+        targets=(Column("label", "", "1", "0", "1"), Column("logit", "", "1", "-100", "100")),
+    )
+    program = export(model, integers, coarse, mode=OutputMode.LABEL_AND_SCORES)
+    assert (program.predict(integers) == model.predict(integers)).all()
+
+
+@pytest.mark.parametrize(
+    "columns",
+    ["a", ["c", "a"], slice("b", "c"), np.array([0, 2]), [True, False, True, False], [-1]],
+    ids=str,
+)
+def test_export__column_transformer_by_name_slice_mask_or_place__selects_the_same(
+    columns: object,
+) -> None:
+    integers, _, y = _data(200, seed=1)
+    rows = pd.DataFrame(integers, columns=list("abcd"))
+    if isinstance(columns, str):
+        columns = [columns]
+    selection = ColumnTransformer([("scaled", StandardScaler(), columns)], remainder="passthrough")
+    model = make_pipeline(selection, LinearRegression()).fit(rows, y)
+    program = export(model, rows)
+    assert np.abs(program.predict(rows) - model.predict(rows)).max() < 1e-4
 
 
 def test_export__unknown_estimator__named() -> None:

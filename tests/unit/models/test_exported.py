@@ -64,6 +64,12 @@ def test_save__folder_that_is_not_there__says_so_and_leaves_nothing(program, tmp
         save(program, tmp_path / "no" / "model.cairn")
 
 
+def test_repr__program__is_one_line(program) -> None:
+    assert repr(program) == (
+        f"<ExportedProgram 0x{program.hash.hex()}: linear, 4 features, 1 outputs>"
+    )
+
+
 def test_equality__other_words_or_things__differ(program, pipeline) -> None:
     other = cairn.export(pipeline, X + 1, schema_for(X))
     assert other != program

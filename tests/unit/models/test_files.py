@@ -2,6 +2,8 @@
 
 import io
 import json
+import random
+import re
 import zipfile
 from pathlib import Path
 
@@ -10,6 +12,8 @@ import pytest
 import skops.io
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestRegressor
 from sklearn.linear_model import LinearRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeRegressor
 
 from cairn.models import ModelFileError, load, load_skops
@@ -63,6 +67,68 @@ def test_load_skops__unpacks_to_too_much__refused(tmp_path: Path) -> None:
         archive.writestr("schema.json", json.dumps({}))
         archive.writestr("zeros.npy", bytes(300 * 2**20))
     with pytest.raises(ModelFileError, match="unpacks to"):
+        load_skops(path)
+
+
+@pytest.mark.parametrize("batch", range(4))
+def test_load_skops__damaged_anywhere__is_a_model_or_refused(tmp_path: Path, batch: int) -> None:
+    """Bytes of the archive, or words of its schema, changed at random."""
+    models = [
+        make_pipeline(StandardScaler(), LinearRegression()).fit(X, Y),
+        RandomForestRegressor(2, max_depth=3, random_state=0).fit(X, Y),
+    ]
+    path = tmp_path / "model.skops"
+    skops.io.dump(models[batch % 2], path)
+    whole, refused = path.read_bytes(), 0
+    for seed in range(25):
+        generator = random.Random(1000 * batch + seed)
+        path.write_bytes(damaged(whole, generator))
+        try:
+            load_skops(path)
+        except ModelFileError:
+            refused += 1
+    assert refused > 10
+
+
+def damaged(whole: bytes, generator: random.Random) -> bytes:
+    if generator.random() < 0.5:
+        data = bytearray(whole)
+        for _ in range(generator.choice((1, 3, 10))):
+            data[generator.randrange(len(data))] = generator.randrange(256)
+        return bytes(data)
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(whole)) as old, zipfile.ZipFile(buffer, "w") as new:
+        for name in old.namelist():
+            content = bytearray(old.read(name))
+            if name == "schema.json":
+                words = re.findall(rb'"[^"]*"|\d+', content)
+                word = generator.choice(words)
+                other = generator.choice([*words, b"null", b"[]", b"{}", b"-1", b'"os"'])
+                content = content.replace(word, other, generator.choice((1, -1)))
+            elif generator.random() < 0.2:
+                content[generator.randrange(len(content))] ^= 1 << generator.randrange(8)
+            new.writestr(name, content)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("header", "said"),
+    [(b"{'descr': '<f8', 'shape': (", "damaged"), (b"\xff\xfe", "damaged"), (b"", "damaged")],
+)
+def test_load_skops__array_whose_header_is_none__refused(
+    tmp_path: Path, header: bytes, said: str
+) -> None:
+    path = tmp_path / "model.skops"
+    skops.io.dump(LinearRegression().fit(X, Y), path)
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(buffer, "w") as new:
+        for name in old.namelist():
+            content = old.read(name)
+            if name.endswith(".npy"):
+                content = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
+            new.writestr(name, content)
+    path.write_bytes(buffer.getvalue())
+    with pytest.raises(ModelFileError, match=said):
         load_skops(path)
 
 

@@ -166,6 +166,45 @@ def test_export__data_or_schema_that_do_not_fit__say_so(change: dict[str, Any], 
         cairn.export(LinearRegression().fit(X, Y), **given)
 
 
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda pipeline: pipeline[1].coef_.__setitem__(0, np.nan),
+        lambda pipeline: setattr(pipeline[1], "intercept_", np.inf),
+        lambda pipeline: pipeline[0].scale_.__setitem__(1, 0.0),
+    ],
+)
+def test_export__numbers_that_are_none__named(spoil: Any) -> None:
+    pipeline = make_pipeline(StandardScaler(), LinearRegression()).fit(X, Y)
+    spoil(pipeline)
+    with pytest.raises(ExportError, match="(LinearRegression|StandardScaler) holds numbers"):
+        cairn.export(pipeline, X)
+
+
+@pytest.mark.parametrize(
+    "model", [DecisionTreeRegressor(), MLPRegressor(hidden_layer_sizes=(2,), max_iter=2)]
+)
+def test_export__leaf_or_weight_that_is_no_number__named(model: Any) -> None:
+    model.fit(X, Y)
+    if isinstance(model, MLPRegressor):
+        model.coefs_[1][0] = np.nan
+    else:
+        model.tree_.value[-1] = np.nan
+    with pytest.raises(ExportError, match=f"{type(model).__name__} holds numbers"):
+        cairn.export(model, X)
+
+
+def test_export__weights_for_other_columns__refused() -> None:
+    model = LinearRegression().fit(X, Y)
+    model.coef_ = model.coef_[:2]
+    with pytest.raises(ExportError, match=r"shape \(1, 2\) for 3 columns"):
+        cairn.export(model, X)
+    network = MLPRegressor(hidden_layer_sizes=(2,), max_iter=2).fit(X, Y)
+    network.coefs_[1] = np.ones((3, 1))
+    with pytest.raises(ExportError, match=r"layer 1 of MLPRegressor .* 2 inputs"):
+        cairn.export(network, X)
+
+
 def test_export__two_targets__one_score_each() -> None:
     model = LinearRegression().fit(X, np.c_[Y, -Y])
     program = cairn.export(model, X, schema("0.01", "0.01"))

@@ -54,7 +54,7 @@ from cairn.domain.programs._trees import (
 )
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Program:
     """A model as integers: the same bytes on IPFS, on chain and here.
 
@@ -71,6 +71,13 @@ class Program:
         if not isinstance(other, Program):
             return NotImplemented
         return self.header == other.header and self.chunks == other.chunks
+
+    def __repr__(self) -> str:
+        """In one line: a program's words are thousands of digits."""
+        return (
+            f"<{type(self).__name__} 0x{self.hash.hex()}: {self.kind.name.lower()}, "
+            f"{self.n_features} features, {self.n_outputs} outputs>"
+        )
 
     def __hash__(self) -> int:
         return hash(self.hash)
