@@ -29,7 +29,6 @@ from cairn.domain.integers import unpack_features
 from cairn.domain.programs import Program
 from cairn.errors import CairnError
 from cairn.training import Plan, RulePlan, train
-from cairn.training import Table as Readings
 from scripts._governance import FOR, PRODUCTION, Action, propose
 from scripts._stage import Stage
 from scripts._system import Alliance, AllianceSettings, System, deploy_system, launch_alliance
@@ -305,7 +304,7 @@ def learn(stage: Stage, cast: Cast) -> None:
     for member, batches, ids in zip(cast.members, cast.batches, cast.batch_ids, strict=True):
         table = training_table(batches, AIR_QUALITY)
         pooled.append(table)
-        update = train(plan, readings(table))
+        update = train(plan, table.frame)
         cid = stage.store.add(update.to_bytes())
         stage.note(
             "TrainingRounds.submit",
@@ -327,11 +326,6 @@ def learn(stage: Stage, cast: Cast) -> None:
         stage.note("TrainingRounds.mint_shares", receipt)
     stage.say(f"version {cast.version} is registered; {POOL // COIN} shares are minted by weight")
     _report_fit(stage, cast, pooled)
-
-
-def readings(table: Table) -> Readings:
-    """A table of device integers as the trainer takes it."""
-    return Readings(table.features.astype("int64"), table.targets[:, 0].astype("int64"))
 
 
 def _report_fit(stage: Stage, cast: Cast, tables: list[Table]) -> None:

@@ -10,18 +10,22 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
 import click
 from ape import chain, project
 from ape.api import AccountAPI
+from eth_account.messages import SignableMessage
 from eth_utils import keccak
 from rich.console import Console
 
+from cairn.chain import Mode, Rules
 from cairn.devices import AIR_QUALITY, Batch, SimulatedDevice, build_batch, simulate_fleet
 from cairn.domain.integers import pack_features
 from cairn.domain.merkle import MerkleTree, packet_leaf
+from cairn.domain.policy import Acceptance, Credential, Limit
 from cairn.domain.programs import FeatureRule, LayerSpec, Program, dense_program, linear_program
 from cairn.errors import CairnError
 from scripts._bench import Bench
@@ -57,6 +61,7 @@ WITHIN = {
     "Timelock.onERC721Received": "a collectible calls it when it is sent",
     "Timelock.onERC1155Received": "a collectible calls it when it is sent",
     "Timelock.onERC1155BatchReceived": "a collectible calls it when it is sent",
+    "AccessPolicy.admit": "the market calls it as it sells",
     "StakeLedger.lock": "InferenceMarket.answer and TrainingRounds.aggregate call it",
     "StakeLedger.release": "InferenceMarket.settle and TrainingRounds.finalize call it",
     "StakeLedger.slash": "InferenceMarket.challenge calls it",
@@ -81,6 +86,7 @@ def measure(stage: Stage) -> None:
     model_id = create_model(bench, programs)
     train(bench, model_id, batches)
     trade(bench, model_id, programs, devices[0])
+    admit(bench, devices[0])
     stake(bench)
     hold_shares(bench)
     govern(bench)
@@ -403,6 +409,43 @@ def sell(bench: Bench, model_id: int, detail: str, program: Program) -> None:
     stage.advance(WINDOW_S + 1, "the windows are over")
     bench.send(market, "settle", [right], detail="1 request", sender=buyer)
     bench.send(market, "refund", refused, sender=buyer)
+
+
+def admit(bench: Bench, device: SimulatedDevice) -> None:
+    """Policies, and what callers and issuers do once for theirs."""
+    access, lock = bench.system.access_policy, bench.alliance.timelock
+    issuer, buyer, relayer = bench.members[0], bench.buyer, bench.operator
+    limit = Limit(capacity=100, refill=100, period_s=DAY_S)
+    everything = Rules(
+        Mode.BEARERS,
+        authority=issuer.address,
+        per_caller=limit,
+        in_all=limit,
+        terms_hash=ROOT,
+        terms_cid=CID,
+    )
+    bench.vote(access, "create_policy", astuple(everything), detail="with all of it, by vote")
+    bench.vote(access, "create_policy", astuple(Rules(Mode.LISTED)), detail="a list, by vote")
+    bench.vote(access, "set_listed", access.n_policies(), [buyer.address], True)
+    bench.send(access, "name_device", lock, device.address, sender=bench.members[0])
+    bench.send(access, "accept_terms", lock, ROOT, sender=buyer)
+
+    def signed(signer: AccountAPI, message: SignableMessage) -> bytes:
+        signature = signer.sign_message(message)
+        if signature is None:
+            raise bench.stage.failure(f"{signer.address} did not sign")
+        # Ape leaves out the zeros that one in 128 signatures begins a half with.
+        r, s = (bytes(half).rjust(32, b"\0") for half in (signature.r, signature.s))
+        return r + s + bytes([signature.v])
+
+    acceptance = Acceptance(lock.address, ROOT, relayer.address)
+    signature = signed(relayer, acceptance.message(chain.chain_id, access.address))
+    args = (*astuple(acceptance), signature)
+    bench.send(access, "accept_terms_by_signature", *args, sender=buyer)
+    credential = Credential(issuer.address, lock.address, buyer.address, 1, 2**40)
+    signature = signed(issuer, credential.message(chain.chain_id, access.address))
+    bench.send(access, "present", *astuple(credential), signature, sender=buyer)
+    bench.send(access, "revoke", lock, buyer, 1, sender=issuer)
 
 
 def stake(bench: Bench) -> None:

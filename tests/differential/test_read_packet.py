@@ -97,9 +97,17 @@ def test_mature_batch__each_byte_of_an_opening_flipped__reverts(scene):
     batch = scene.batch
     openings = openings_of(batch, scene.registry.drawn_leaves(batch.batch_id))
     packet, proof = openings[0]
-    for raw in flipped(packet):
+    bad = [(raw, proof) for raw in flipped(packet)]
+    for number, sibling in enumerate(proof):
+        bad += [
+            (packet, [*proof[:number], node, *proof[number + 1 :]]) for node in flipped(sibling)
+        ]
+    for opening in bad:
         with boa.reverts("mature: not the drawn leaf"):
-            scene.registry.mature_batch(batch.batch_id, [(raw, proof), *openings[1:]])
+            scene.registry.mature_batch(batch.batch_id, [opening, *openings[1:]])
+    with boa.env.anchor():
+        scene.registry.mature_batch(batch.batch_id, openings)
+        assert scene.registry.is_mature(batch.batch_id)
 
 
 def test_batch_file__each_byte_flipped__is_noticed(scene):
@@ -108,6 +116,12 @@ def test_batch_file__each_byte_flipped__is_noticed(scene):
     for file in flipped(batch.file):
         with pytest.raises(BatchError):
             parse_batch(file, 300, device=batch.device, root=batch.root, workers=1)
+        # By itself too: count, lengths, signatures and the order of time leave no byte free.
+        with pytest.raises(BatchError):
+            parse_batch(file, 300, workers=1)
+    for root in flipped(batch.root):
+        with pytest.raises(BatchError, match="the anchored one"):
+            parse_batch(batch.file, 300, device=batch.device, root=root, workers=1)
 
 
 def test_read_packet__gas__is_below_120000(scene):

@@ -25,7 +25,7 @@ from cairn.errors import CairnError
 from cairn.serving import ServingSettings, create_app
 from cairn.serving.chain import ChainCatalog, decode_program
 from cairn.storage import MemoryStore
-from cairn.training import Aggregate, IncludedUpdate, Plan, Table, derive_program, train
+from cairn.training import Aggregate, IncludedUpdate, Plan, derive_program, train
 
 PERIOD_S = 300
 N_PACKETS = 24
@@ -171,11 +171,7 @@ def story(
     for index, (member, batch, batch_id) in enumerate(
         zip(members, batches, batch_ids, strict=True)
     ):
-        table = training_table([batch], AIR_QUALITY)
-        trained = train(
-            plan,
-            Table(table.features.astype("int64"), table.targets[:, 0].astype("int64")),
-        )
+        trained = train(plan, training_table([batch], AIR_QUALITY).frame)
         update = replace(trained, weight=batch.count)
         cid = store.add(update.to_bytes()).binary
         rounds.submit(round_id, update.root, cid, [batch_id], sender=member)

@@ -27,12 +27,13 @@ from cairn.devices._simulator import (
     SimulatedFault,
     simulate_fleet,
 )
-from cairn.devices._table import Table, training_table
+from cairn.devices._table import STILL_FROM, Table, training_table
 
 __all__ = [
     "AIR_QUALITY",
     "CLIMATES",
     "MAX_BATCH_PACKETS",
+    "STILL_FROM",
     "Batch",
     "BatchError",
     "Climate",

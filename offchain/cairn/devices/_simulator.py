@@ -69,7 +69,10 @@ CLIMATES = (
 
 
 class SimulatedFault(Flag):
-    """What may be wrong with a synthetic device, singly or together."""
+    """What may be wrong with a synthetic device, singly or together.
+
+    Drift and stuck begin with the first packet of each stretch that is asked for.
+    """
 
     NONE = 0
     DRIFT = auto()  # its gas sensor loses 2 % of its resistance a day

@@ -6,6 +6,9 @@
   mean of the values that are there, truncated toward zero, its timestamp the group's start;
 - a value outside its column's [min, max] counts as missing;
 - a row that lacks a target, or a feature that the schema does not allow to be missing, is left out.
+
+Nothing is left out for being implausible: the device signed it. A column of a device that never
+changes is named, and whoever trains on it decides.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +23,10 @@ from cairn.domain.channels import channel_index
 from cairn.domain.integers import INT32_MAX, INT32_MIN, MISSING
 from cairn.domain.schema import Schema, SchemaError
 
-__all__ = ["Table", "training_table"]
+__all__ = ["STILL_FROM", "Table", "training_table"]
+
+STILL_FROM = 50
+"""Readings that are alike by chance more seldom than a sensor is stuck: four hours of the usual."""
 
 
 @dataclass(frozen=True)
@@ -28,12 +34,14 @@ class Table:
     """A training table.
 
     frame: columns `device` (hexadecimal), `timestamp` (unix s, int64), then the schema's features
-    and targets (int32, device integers). left_out: rows that a rule above left out.
+    and targets (int32, device integers). left_out: rows that a rule above left out. still: device
+    and column whose values, STILL_FROM or more, are all alike: a stuck sensor, or a dark room.
     """
 
     schema: Schema
     frame: pd.DataFrame
     left_out: int
+    still: tuple[tuple[str, str], ...]
 
     @property
     def features(self) -> NDArray[np.int32]:
@@ -94,7 +102,18 @@ def training_table(
         table[column.name] = cells.astype(np.int32)
         if column in schema.targets or not column.missing:
             keep &= cells != MISSING
-    return Table(schema, table[keep].reset_index(drop=True), int((~keep).sum()))
+    kept = table[keep].reset_index(drop=True)
+    return Table(schema, kept, int((~keep).sum()), _still(kept, names))
+
+
+def _still(table: pd.DataFrame, names: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    found = []
+    for device, rows in table.groupby("device", sort=False):
+        for name in names:
+            values = rows[name][rows[name] != MISSING]
+            if len(values) >= STILL_FROM and values.nunique() == 1:
+                found.append((str(device), name))
+    return tuple(found)
 
 
 def _offsets(

@@ -12,7 +12,7 @@ from cairn.training.aggregation import (
 )
 from cairn.training.derive import derive_program
 from cairn.training.errors import AggregateError, PlanError, TableError, TrainingError, UpdateError
-from cairn.training.local import Table, predict, train
+from cairn.training.local import predict, train
 from cairn.training.plans import EstimatorPlan, FeaturePlan, Plan, RulePlan, TargetPlan
 from cairn.training.rules import (
     Median,
@@ -45,7 +45,6 @@ __all__ = [
     "PostedUpdate",
     "Rule",
     "RulePlan",
-    "Table",
     "TableError",
     "TargetPlan",
     "TrainingError",

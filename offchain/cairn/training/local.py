@@ -3,12 +3,12 @@
 Floats live here and nowhere after: what leaves this module is an `Update` of integers.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from sklearn.linear_model import (  # type: ignore[import-untyped, unused-ignore]
     ElasticNet,
     HuberRegressor,
@@ -23,7 +23,7 @@ from cairn.training.errors import TableError, UpdateError
 from cairn.training.plans import UNIT_BITS, Plan
 from cairn.training.updates import Int32s, Update, vector
 
-__all__ = ["Table", "predict", "quantise", "standardise", "train"]
+__all__ = ["columns", "predict", "quantise", "standardise", "train"]
 
 Int64s: TypeAlias = npt.NDArray[np.int64]
 Floats: TypeAlias = npt.NDArray[np.float64]
@@ -39,45 +39,26 @@ _FACTORIES: Mapping[str, Callable[..., Any]] = {
 _TAKE_SEED = frozenset({"Ridge", "Lasso", "ElasticNet", "SGDRegressor"})
 
 
-@dataclass(frozen=True, eq=False)
-class Table:
-    """Readings in device integers: `features` is (n_readings, n_features), `target` (n_readings,).
+def columns(plan: Plan, readings: pd.DataFrame) -> tuple[Int64s, Int64s]:
+    """The plan's features, (n_readings, n_features), and its target, (n_readings,), by their names.
 
-    MISSING stands where a reading lacks a value.
+    Raises TableError that names the column that is absent or holds no device integers.
     """
-
-    features: Int64s
-    target: Int64s
-
-    def __post_init__(self) -> None:
-        if self.features.ndim != 2 or self.target.shape != self.features.shape[:1]:
+    names = [*(feature.name for feature in plan.features), plan.target.name]
+    for name in names:
+        if name not in readings.columns:
+            raise TableError(f"the readings have no column {name!r}: the plan is for other ones")
+        if not np.issubdtype(readings[name].to_numpy().dtype, np.integer):
             raise TableError(
-                f"features of shape {self.features.shape} beside a target of shape "
-                f"{self.target.shape}: give one row and one target for each reading"
+                f"{name} holds {readings[name].dtype}: give device integers, and "
+                f"MISSING ({MISSING}) where there is none"
             )
-
-    def __len__(self) -> int:
-        return len(self.target)
-
-    @classmethod
-    def from_rows(cls, plan: Plan, rows: Sequence[Mapping[str, int | None]]) -> "Table":
-        """A table of readings given by field name; an absent field is missing.
-
-        Raises TableError that names the reading and the field of a value that does not fit int32.
-        """
-        names = (*(feature.name for feature in plan.features), plan.target.name)
-        cells = np.full((len(rows), len(names)), MISSING, dtype=np.int64)
-        for place, row in enumerate(rows):
-            for column, name in enumerate(names):
-                value = row.get(name)
-                if value is None:
-                    continue
-                if isinstance(value, bool) or not isinstance(value, int):
-                    raise TableError(f"reading {place}, {name}: {value!r} is not a device integer")
-                if not INT32_MIN <= value <= INT32_MAX:
-                    raise TableError(f"reading {place}, {name}: {value} does not fit int32")
-                cells[place, column] = value
-        return cls(cells[:, :-1], cells[:, -1])
+    cells = readings[names].to_numpy(dtype=np.int64)
+    outside = np.argwhere((cells < INT32_MIN) | (cells > INT32_MAX))
+    if outside.size:
+        row, column = (int(place) for place in outside[0])
+        raise TableError(f"reading {row}, {names[column]}: {cells[row, column]} does not fit int32")
+    return cells[:, :-1], cells[:, -1]
 
 
 def standardise(plan: Plan, features: Int64s) -> Floats:
@@ -130,12 +111,14 @@ def quantise(plan: Plan, delta: Floats) -> Int32s:
     return vector(np.clip(np.rint(units), -plan.clip, plan.clip).astype(np.int64))
 
 
-def train(plan: Plan, table: Table, base: Int32s | None = None) -> Update:
+def train(plan: Plan, readings: pd.DataFrame, base: Int32s | None = None) -> Update:
     """Fit the plan's estimator on a member's readings; the update is relative to `base`.
 
+    readings: one row each, in device integers, MISSING where there is none; columns as the plan
+    names them, others are not looked at: the frame of `cairn.devices.training_table`.
     base: the base version's parameters, shape (n_parameters,); None for a first round, whose base
     is zero. SGDRegressor starts from it; the other estimators have one optimum and need no start.
-    Raises TableError if the table does not suit the plan, UpdateError if training diverges.
+    Raises TableError if the readings do not suit the plan, UpdateError if training diverges.
     """
     start = np.zeros(plan.n_parameters) if base is None else base / 2.0**UNIT_BITS
     if start.shape != (plan.n_parameters,):
@@ -143,23 +126,24 @@ def train(plan: Plan, table: Table, base: Int32s | None = None) -> Update:
             f"the base version has {start.size} parameters, the plan {plan.n_parameters}: "
             "open the round on a version of the same features"
         )
-    z = standardise(plan, table.features)
-    has_target = table.target != MISSING
+    features, target = columns(plan, readings)
+    z = standardise(plan, features)
+    has_target = target != MISSING
     known = has_target & np.isfinite(z).all(axis=1)
     n_known = int(known.sum())
-    if len(table) and not has_target.any():
+    if len(target) and not has_target.any():
         raise TableError(
             f"no reading has the target {plan.target.name!r}: switch that channel on, or leave "
             "this round out"
         )
     if n_known < plan.min_readings:
         raise TableError(
-            f"{n_known} of {len(table)} readings have the target and every feature that the plan "
+            f"{n_known} of {len(target)} readings have the target and every feature that the plan "
             f"does not impute; it asks for {plan.min_readings}: gather more"
         )
-    t = (table.target[known] - plan.target.center) / np.exp2(plan.target.shift)
+    t = (target[known] - plan.target.center) / np.exp2(plan.target.shift)
     theta = _fit(plan, z[known], t, start)
-    return Update(quantise(plan, theta - start), weight=len(table))
+    return Update(quantise(plan, theta - start), weight=len(target))
 
 
 def _fit(plan: Plan, z: Floats, t: Floats, start: Floats) -> Floats:

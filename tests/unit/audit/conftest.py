@@ -25,7 +25,6 @@ from cairn.training import (
     IncludedUpdate,
     Plan,
     RulePlan,
-    Table,
     Update,
     data_root,
     derive_program,
@@ -153,8 +152,7 @@ def _play_round(world: World, round_id: int, batch_ids: list[int]) -> None:
     base, previous = _parameters(world, round_id - 1), _parameters(world, round_id - 2)
     updates, records = [], []
     for member, batch_id in zip(MEMBERS, batch_ids, strict=True):
-        table = training_table([world.batches[batch_id]], AIR_QUALITY)
-        readings = Table(table.features.astype("int64"), table.targets[:, 0].astype("int64"))
+        readings = training_table([world.batches[batch_id]], AIR_QUALITY).frame
         weight = min(world.batches[batch_id].count, plan.rule.weight_cap)
         trained = train(plan, readings) if base is None else train(plan, readings, base)
         update = Update(trained.values, weight)

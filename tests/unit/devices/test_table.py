@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cairn.devices import Batch, training_table
+from cairn.devices import STILL_FROM, Batch, training_table
 from cairn.domain.channels import CHANNEL_NAMES
 from cairn.domain.integers import MISSING
 from cairn.domain.packets import Packet, Readings
@@ -79,6 +79,17 @@ def test_table__resampled__devices_are_not_mixed():
     other = bytes(19) + b"\x01"
     batches = [batch_of((600, 1, 1, 1)), batch_of((600, 9, 9, 9), device=other)]
     assert rows_of(training_table(batches, SCHEMA, resample_s=300)) == [[1, 1, 1], [9, 9, 9]]
+
+
+def test_table__column_that_never_changes__is_named_and_kept():
+    other = bytes(19) + b"\x01"
+    n = STILL_FROM
+    moving = [(at, 5, MISSING, at % 7) for at in range(1, n + 1)]
+    few = [(at, 5, 5, 5) for at in range(1, n)]
+    batches = [batch_of(*moving[:30]), batch_of(*moving[30:]), batch_of(*few, device=other)]
+    table = training_table(batches, SCHEMA)
+    assert table.still == (("0x" + DEVICE.hex(), "temperature"),)
+    assert len(table.frame) == 2 * n - 1
 
 
 def test_table__no_batches__is_empty():

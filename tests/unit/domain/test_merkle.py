@@ -134,12 +134,36 @@ def test_packet_leaf__any__is_over_the_abi_encoding(index, device, packet):
     assert packet_leaf(index, device, packet) == leaf_hash(encoded)
 
 
+def flipped(nodes):
+    """The nodes with one bit of each byte flipped, one byte of one node at a time."""
+    for number, node in enumerate(nodes):
+        for place in range(len(node)):
+            changed = bytearray(node)
+            changed[place] ^= 1
+            yield (*nodes[:number], bytes(changed), *nodes[number + 1 :])
+
+
 def test_proof__each_byte_flipped__is_noticed():
     tree = MerkleTree(leaves_of(11))
     leaf, proof = tree.leaf(4), tree.proof(4)
-    for sibling in range(len(proof)):
-        for place in range(32):
-            changed = bytearray(proof[sibling])
-            changed[place] ^= 1
-            bad = (*proof[:sibling], bytes(changed), *proof[sibling + 1 :])
-            assert not verify_proof(tree.root, leaf, bad)
+    for bad in flipped(proof):
+        assert not verify_proof(tree.root, leaf, bad)
+    for bad in flipped((leaf,)):
+        assert not verify_proof(tree.root, *bad, proof)
+    for bad in flipped((tree.root,)):
+        assert not verify_proof(*bad, leaf, proof)
+
+
+def test_multiproof__each_byte_and_flag_flipped__is_noticed():
+    tree = MerkleTree(leaves_of(11))
+    leaves, proof, flags = astuple(tree.multiproof([1, 4, 5, 10]))
+    assert proof and True in flags and False in flags
+    for bad in flipped(leaves):
+        assert not verify_multiproof(tree.root, MultiProof(bad, proof, flags))
+    for bad in flipped(proof):
+        assert not verify_multiproof(tree.root, MultiProof(leaves, bad, flags))
+    for place in range(len(flags)):
+        bad = (*flags[:place], not flags[place], *flags[place + 1 :])
+        assert not verify_multiproof(tree.root, MultiProof(leaves, proof, bad))
+    for (bad,) in flipped((tree.root,)):
+        assert not verify_multiproof(bad, MultiProof(leaves, proof, flags))

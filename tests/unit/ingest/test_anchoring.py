@@ -21,7 +21,7 @@ from cairn.chain import (
     Store,
 )
 from cairn.chain.fakes import FakeChain
-from cairn.devices import SimulatedDevice, parse_batch
+from cairn.devices import SimulatedDevice, build_batch, parse_batch
 from cairn.devices.ingest import Anchorer, Arrival, IngestSettings, PacketStore, Roster
 from cairn.devices.ingest.fakes import BOND_WEI, FakeDeviceRegistry
 from tests.unit.ingest.conftest import NOW, PERIOD_S, Clock
@@ -241,6 +241,21 @@ def test_refused_for_good__does_not_hold_up_the_next(world, ingester, sensor, cl
         ingester.step()
         world.chain.mine()
     assert ingester.anchorer.counts() == {"mature": 1, "refused": 1}
+
+
+def test_anchored__for_another_alliance__is_refused_and_not_opened(world, ingester, sensor):
+    packets = sensor.packets(NOW - 40_000, 10)
+    take(ingester, sensor, packets)
+    batch = build_batch(packets, sensor.device, PERIOD_S)
+    call = world.registry.anchor_batch(
+        "0x" + "bB" * 20, sensor.address, batch.root, batch.count, batch.first, batch.last, b"",
+        bond_wei=BOND_WEI,
+    )  # fmt: skip
+    world.chain.act(world.signer.address, call)
+    ingester.step(4)
+    assert ingester.anchorer.counts() == {"refused": 1}
+    assert world.registry.batch(batch.batch_id).state == BatchState.OPEN
+    assert world.registry.n_anchored[batch.batch_id] == 1
 
 
 def test_node__out_of_reach__changes_nothing_and_goes_on(world, ingester, sensor):

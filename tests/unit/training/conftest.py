@@ -1,10 +1,11 @@
 """A small air-quality plan and tables that follow it."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from cairn.domain.schema import Column, Schema
-from cairn.training import Plan, Table
+from cairn.training import Plan
 
 
 @pytest.fixture(scope="session")
@@ -31,11 +32,18 @@ def plan(schema: Schema) -> Plan:
 
 
 @pytest.fixture
-def table() -> Table:
+def table() -> pd.DataFrame:
     """200 readings of a linear law with a little noise."""
     rng = np.random.default_rng(20)
     temperature = rng.integers(500, 3_000, 200)
     humidity = rng.integers(2_000, 9_000, 200)
     pressure = rng.integers(98_000, 103_000, 200)
     gas = 30_000_000 - 4_000 * temperature + 900 * humidity + rng.integers(-9_000, 9_000, 200)
-    return Table(np.stack([temperature, humidity, pressure], axis=1), gas)
+    return pd.DataFrame(
+        {
+            "temperature": temperature,
+            "humidity": humidity,
+            "pressure": pressure,
+            "gas_resistance": gas,
+        }
+    )

@@ -4,6 +4,7 @@ from fractions import Fraction
 from math import floor
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,11 +16,11 @@ from cairn.training import (
     AggregateError,
     Plan,
     PlanError,
-    Table,
     derive_program,
     predict,
     train,
 )
+from cairn.training.local import columns
 from cairn.training.updates import vector
 
 
@@ -48,17 +49,18 @@ def test_derive_program__any_aggregate__predicts_the_rounded_fraction(
     assert program.run(features) == (_exact(plan, parameters, list(features)),)
 
 
-def test_derive_program__trained__serves_what_was_trained(plan: Plan, table: Table) -> None:
+def test_derive_program__trained__serves_what_was_trained(plan: Plan, table: pd.DataFrame) -> None:
     update = train(plan, table)
     program = derive_program(plan, update.values)
-    outputs, valid = run_program(program, table.features)
+    features, _ = columns(plan, table)
+    outputs, valid = run_program(program, features)
     assert valid.all()
-    assert np.abs(outputs[:, 0] - predict(plan, update.values, table.features)).max() <= 0.5
+    assert np.abs(outputs[:, 0] - predict(plan, update.values, features)).max() <= 0.5
     assert str(program.output_scale) == "0.01"
 
 
 def test_derive_program__a_feature_that_may_not_be_missing__is_invalid_without_it(
-    plan: Plan, table: Table
+    plan: Plan, table: pd.DataFrame
 ) -> None:
     program = derive_program(plan, train(plan, table).values)
     assert program.run((MISSING, MISSING, 100_000)) is not None

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from cairn.domain.programs import Program, ProgramError
@@ -12,7 +13,6 @@ from cairn.training import (
     Plan,
     PostedUpdate,
     RulePlan,
-    Table,
     Verdict,
     derive_program,
     integers_root,
@@ -38,10 +38,10 @@ class Round:
 
 
 @pytest.fixture
-def honest(plan: Plan, table: Table) -> Round:
+def honest(plan: Plan, table: pd.DataFrame) -> Round:
     updates = []
     for index in range(3):
-        part = Table(table.features[index::3], table.target[index::3])
+        part = table[index::3]
         update = train(plan, part)
         updates.append(IncludedUpdate(index, update.root, update))
     aggregate = Aggregate.make(plan, updates)

@@ -215,8 +215,13 @@ class Anchorer:
     # --- anchoring --------------------------------------------------------------------------
 
     def _anchor(self, row: Any, head: Head) -> None:
-        if self._on_chain(row).device != _ZERO:
-            self._move(row, BatchState.ANCHORED)
+        found = self._on_chain(row)
+        if found.device != _ZERO:
+            if found.alliance == row.alliance:
+                self._move(row, BatchState.ANCHORED)
+            else:
+                # The same packets, cut alike, for another alliance: a root is anchored once.
+                self._move(row, BatchState.REFUSED, f"anchored for {found.alliance}")
             return
         call = self._registry.anchor_batch(
             row.alliance,

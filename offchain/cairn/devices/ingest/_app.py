@@ -63,7 +63,7 @@ _DETAILS = {
 async def _body(request: Request) -> bytes | None:
     """The whole body, or None as soon as it is too long."""
     declared = request.headers.get("content-length", "0")
-    if not declared.isdigit() or int(declared) > MAX_MESSAGE_BYTES:
+    if not declared.isdecimal() or int(declared) > MAX_MESSAGE_BYTES:
         return None
     body = bytearray()
     async for part in request.stream():
