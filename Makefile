@@ -12,21 +12,21 @@ RUN = @$(PYTHON) tools/run.py
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test up down gas kubo bench-data bench-inference bench-storage sim-rounds soak-ingest \
+.PHONY: help setup demo test up down gas kubo bench-data bench-governance bench-inference bench-storage sim-rounds soak-ingest \
 	lint format lock clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
 
 setup: ## install what the locks name, compile the contracts, export their ABIs
-	$(SETUP)
+	$(SETUP) --dev
 
 demo: ## play the whole story on a chain of this machine: readings to a paid, audited prediction
 	$(SETUP)
 	$(RUN) ape run demo $(ARGS)
 
 test: ## run every test; REQUIRE_ALL=1 makes a failure of what this machine lacks something for
-	$(SETUP) --force-compile
+	$(SETUP) --dev --force-compile
 	$(if $(filter 1,$(REQUIRE_ALL)),@tools/kubo/build.sh)
 	@REQUIRE_ALL='$(REQUIRE_ALL)' $(PYTHON) tools/test.py $(ARGS)
 
@@ -51,6 +51,10 @@ bench-inference: ## gas, loss, exactness and speed of integer programs; the last
 bench-data: ## packets and leaves a second, and the gas of sensors and batches; wants 0.7 GB
 	$(SETUP)
 	$(RUN) ape run bench_data $(ARGS)
+
+bench-governance: ## what governing costs, beside OpenZeppelin's on the same chain; the last line is JSON
+	$(SETUP) --dev
+	$(RUN) python tools/bench_governance.py $(ARGS)
 
 bench-storage: ## MB/s of the content store, beside the ipfs command line's; wants Kubo
 	$(SETUP)

@@ -79,11 +79,20 @@ def system_groups(
         (Step("ProgramStore", lambda _: (kernels,)),),
         (Step("Evaluator", lambda at: (at["ProgramStore"],)),),
         (
-            Step("StakeLedger", lambda at: ([at["TrainingRounds"], at["InferenceMarket"]],)),
+            Step(
+                "StakeLedger",
+                lambda at: ([at["TrainingRounds"], at["InferenceMarket"], at["Evaluations"]],),
+            ),
             Step("AccessPolicy", lambda at: (at["InferenceMarket"], at["DeviceRegistry"])),
             Step(
                 "ModelRegistry",
-                lambda at: (at["TrainingRounds"], at["ProgramStore"], at["AccessPolicy"]),
+                lambda at: (
+                    at["TrainingRounds"],
+                    at["ProgramStore"],
+                    at["AccessPolicy"],
+                    at["Evaluations"],
+                    at["StakeLedger"],
+                ),
             ),
             Step(
                 "TrainingRounds",
@@ -96,6 +105,15 @@ def system_groups(
                     at["Evaluator"],
                     at["StakeLedger"],
                     at["DeviceRegistry"],
+                ),
+            ),
+            Step(
+                "Evaluations",
+                lambda at: (
+                    at["ModelRegistry"],
+                    at["ProgramStore"],
+                    at["Evaluator"],
+                    at["StakeLedger"],
                 ),
             ),
         ),
@@ -125,6 +143,7 @@ class System:
     model_registry: ContractInstance
     training_rounds: ContractInstance
     inference_market: ContractInstance
+    evaluations: ContractInstance
     alliance_factory: ContractInstance
 
 

@@ -6,6 +6,7 @@ import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,33 @@ from web3 import HTTPProvider, Web3
 
 ROOT = Path(__file__).resolve().parents[1]
 GAS_LIMIT = 2_000_000_000
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A contract's ABI and creation code."""
+
+    abi: list[Any]
+    bytecode: bytes
+
+
+def compile_contract(name: str) -> Compiled:
+    """One of this project's contracts, by its path below contracts/ without the suffix."""
+    path = ROOT / "contracts" / f"{name}.vy"
+    return compile_source(path.read_text(), path)
+
+
+def compile_source(source: str, path: Path | None = None) -> Compiled:
+    from vyper.compiler import CompilerData
+    from vyper.compiler.input_bundle import FileInput, FilesystemInputBundle
+    from vyper.compiler.output import build_abi_output
+    from vyper.compiler.settings import Settings
+
+    where = path or ROOT / "source.vy"
+    bundle = FilesystemInputBundle([ROOT])
+    given = FileInput(contents=source, source_id=0, path=where, resolved_path=where)
+    data = CompilerData(given, bundle, Settings(evm_version="cancun"))
+    return Compiled(build_abi_output(data), data.bytecode)
 
 
 @contextmanager

@@ -48,9 +48,8 @@ from cairn.domain.programs import (  # noqa: E402
 )
 from cairn.models import export, predict, schema_for, to_device  # noqa: E402
 from tools import malformed, zoo  # noqa: E402
-from tools._local_chain import deploy, local_chain  # noqa: E402
+from tools._local_chain import compile_contract, compile_source, deploy, local_chain  # noqa: E402
 
-CONTRACTS = ROOT / "contracts"
 BATCH = """
 # pragma version 0.4.3
 # pragma evm-version cancun
@@ -89,10 +88,10 @@ class Chain:
     def __init__(self, w3: Web3) -> None:
         self.w3 = w3
         self.sender = w3.eth.accounts[0]
-        kernels = [_compile(f"inference/{kernel.name}").bytecode for kernel in KERNELS]
-        self.store = deploy(w3, _compile("models/ProgramStore"), kernels)
-        self.evaluator = deploy(w3, _compile("inference/Evaluator"), self.store.address)
-        self.batch = deploy(w3, _compile_source(BATCH))
+        kernels = [compile_contract(f"inference/{kernel.name}").bytecode for kernel in KERNELS]
+        self.store = deploy(w3, compile_contract("models/ProgramStore"), kernels)
+        self.evaluator = deploy(w3, compile_contract("inference/Evaluator"), self.store.address)
+        self.batch = deploy(w3, compile_source(BATCH))
 
     def publish(self, program: Program) -> None:
         for name, arguments in program.publish_calls():
@@ -122,31 +121,6 @@ class Chain:
             )
             found += call.call({"gas": 1_500_000_000})
         return found
-
-
-def _compile(name: str) -> Any:
-    return _compile_source((CONTRACTS / f"{name}.vy").read_text(), CONTRACTS / f"{name}.vy")
-
-
-@dataclass(frozen=True)
-class Compiled:
-    """A contract's ABI and creation code."""
-
-    abi: list[Any]
-    bytecode: bytes
-
-
-def _compile_source(source: str, path: Path | None = None) -> Compiled:
-    from vyper.compiler import CompilerData
-    from vyper.compiler.input_bundle import FileInput, FilesystemInputBundle
-    from vyper.compiler.output import build_abi_output
-    from vyper.compiler.settings import Settings
-
-    where = path or ROOT / "batch.vy"
-    bundle = FilesystemInputBundle([ROOT])
-    given = FileInput(contents=source, source_id=0, path=where, resolved_path=where)
-    data = CompilerData(given, bundle, Settings(evm_version="cancun"))
-    return Compiled(build_abi_output(data), data.bytecode)
 
 
 # Programs by size

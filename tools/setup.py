@@ -1,6 +1,6 @@
 """Set up all that Cairn needs from its locks: nothing but Python, Node and make is asked for.
 
-    python tools/setup.py [--lint] [--force-compile]
+    python tools/setup.py [--dev] [--lint] [--force-compile]
 
 Each part is stamped with what it was made from, so a second run takes no time, and a part whose set-up was
 interrupted has no stamp and is made again. A part that is a link to somebody else's is left alone.
@@ -32,6 +32,9 @@ NODE = 20
 
 def main():
     parser = argparse.ArgumentParser(description="Set up Cairn's environments from its locks.")
+    parser.add_argument(
+        "--dev", action="store_true", help="also the packages that ours are compared with"
+    )
     parser.add_argument("--lint", action="store_true", help="the linters' environment too")
     parser.add_argument(
         "--force-compile", action="store_true", help="compile though no contract changed"
@@ -44,7 +47,7 @@ def main():
         set_up_python()
         if arguments.lint:
             set_up_lint()
-        set_up_node()
+        set_up_node(arguments.dev)
         compile_contracts(arguments.force_compile)
 
 
@@ -117,11 +120,16 @@ def set_up_lint():
             uv("pip", "sync", "--require-hashes", "--compile-bytecode", lock, into=LINT)
 
 
-def set_up_node():
+def set_up_node(dev):
     made_from = digest(ROOT / "package.json", ROOT / "package-lock.json", extra=identity())
-    with part(NODE_MODULES, made_from, "anvil, the local chain") as wanted:
+    stamp, with_dev = NODE_MODULES / ".cairn-stamp", f"{made_from} with development's"
+    if stamp.exists() and stamp.read_text() == with_dev:
+        return  # which has all that the demo wants, too
+    name = "anvil and what ours is compared with" if dev else "anvil, the local chain"
+    with part(NODE_MODULES, with_dev if dev else made_from, name) as wanted:
         if wanted:
-            check("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund")
+            omit = () if dev else ("--omit=dev",)
+            check("npm", "ci", *omit, "--ignore-scripts", "--no-audit", "--no-fund")
             check(NODE_MODULES / ".bin" / "anvil", "--version")
 
 

@@ -28,26 +28,35 @@ from ethereum.ercs import IERC20
 from ethereum.ercs import IERC20Detailed
 
 from ..interfaces import IShareToken
-from ..modules import checkpoints as history
 from ..modules import money
 from ..modules import revenue
 from ..modules import signatures
+from ..modules import votes
 
 implements: IERC20
 implements: IERC20Detailed
 implements: IShareToken
 
-initializes: history
 initializes: revenue
 initializes: signatures
+initializes: votes
 
 exports: (signatures.eip712Domain, signatures.nonces)
+exports: (
+    votes.totalSupply,
+    votes.clock,
+    votes.CLOCK_MODE,
+    votes.getVotes,
+    votes.getPastVotes,
+    votes.getPastTotalSupply,
+    votes.numCheckpoints,
+    votes.checkpoints,
+)
 
 decimals: public(constant(uint8)) = 18
-CLOCK_MODE: public(constant(String[14])) = "mode=timestamp"
 
-# 19.8 billion whole shares: what a checkpoint can hold.
-MAX_CAP: constant(uint256) = history.MAX_VALUE
+# 19.8 billion whole shares.
+MAX_CAP: constant(uint256) = votes.MAX_VOTES
 # One whole share: keeps the income of one part of a share below what its word can hold.
 MIN_SUPPLY: constant(uint256) = 10**18
 MAX_FOUNDERS: constant(uint256) = 64
@@ -55,8 +64,6 @@ MAX_FOUNDERS: constant(uint256) = 64
 # wait.
 MIN_STREAM_S: constant(uint256) = 3_600
 MAX_STREAM_S: constant(uint256) = 90 * 86_400
-# The supply's history lies under the account that can neither hold nor delegate.
-_SUPPLY: constant(address) = empty(address)
 
 _PERMIT_TYPEHASH: constant(bytes32) = keccak256(
     "Permit(address owner,address spender,uint256 value,uint256 nonce,uint256 deadline)"
@@ -145,10 +152,10 @@ def __init__(
             )
         self._holders[holder] = word + amount  # bounded by the cap, checked below
         log IERC20.Transfer(sender=empty(address), receiver=holder, value=amount)
-        self._move_votes(empty(address), holder, amount)
+        votes._move_votes(empty(address), holder, amount)
     assert supply >= MIN_SUPPLY, "share: less than one share"
     assert supply <= cap_, "share: founders above the cap"
-    history._push(_SUPPLY, supply)
+    votes._set_supply(supply)
 
 
 # --- anyone: income ---
@@ -167,7 +174,7 @@ def __default__():
 
 @external
 def sync() -> uint256:
-    amount: uint256 = revenue._recognise(self._held(), history._latest(_SUPPLY), stream_period_s)
+    amount: uint256 = revenue._recognise(self._held(), votes._supply(), stream_period_s)
     if amount != 0:
         log IShareToken.IncomeRecognised(amount=amount, ends_at=revenue._ends_at())
     return amount
@@ -286,36 +293,29 @@ def delegateBySig(
 def mint(receiver: address, amount: uint256):
     assert msg.sender == timelock or msg.sender == rounds, "share: caller may not mint"
     self._check_receiver(receiver)
-    supply_before: uint256 = history._latest(_SUPPLY)
+    supply_before: uint256 = votes._supply()
     supply_after: uint256 = supply_before + amount
     assert supply_after <= self.cap, "share: mint above the cap"
 
     revenue._restream(0, supply_before, supply_after, 0)
-    history._push(_SUPPLY, supply_after)
+    votes._set_supply(supply_after)
     word: uint256 = self._holders[receiver]
     self._settle(receiver, word, revenue._index(), (word & _LOW_MASK) + amount)
     log IERC20.Transfer(sender=empty(address), receiver=receiver, value=amount)
-    self._move_votes(empty(address), self._delegate_of(receiver, word), amount)
+    votes._move_votes(empty(address), self._delegate_of(receiver, word), amount)
 
 
 @external
 @reentrant
 def set_cap(cap: uint256):
     assert msg.sender == timelock, "share: only the timelock sets caps"
-    assert cap >= history._latest(_SUPPLY), "share: cap below the supply"
+    assert cap >= votes._supply(), "share: cap below the supply"
     assert cap <= MAX_CAP, "share: cap above the maximum"
     self.cap = cap
     log IShareToken.CapSet(cap=cap)
 
 
 # --- views ---
-
-
-@view
-@external
-@reentrant
-def totalSupply() -> uint256:
-    return history._latest(_SUPPLY)
 
 
 @view
@@ -335,59 +335,8 @@ def DOMAIN_SEPARATOR() -> bytes32:
 @view
 @external
 @reentrant
-def clock() -> uint48:
-    return convert(block.timestamp, uint48)
-
-
-@view
-@external
-@reentrant
 def delegates(account: address) -> address:
     return self._delegate_of(account, self._holders[account])
-
-
-@view
-@external
-@reentrant
-def getVotes(account: address) -> uint256:
-    return 0 if account == _SUPPLY else history._latest(account)
-
-
-@view
-@external
-@reentrant
-def getPastVotes(account: address, timepoint: uint256) -> uint256:
-    assert timepoint < block.timestamp, "share: votes of the future"
-    return 0 if account == _SUPPLY else history._at(account, timepoint)
-
-
-@view
-@external
-@reentrant
-def getPastTotalSupply(timepoint: uint256) -> uint256:
-    assert timepoint < block.timestamp, "share: supply of the future"
-    return history._at(_SUPPLY, timepoint)
-
-
-@view
-@external
-@reentrant
-def numCheckpoints(account: address) -> uint32:
-    return 0 if account == _SUPPLY else convert(history._count(account), uint32)
-
-
-@view
-@external
-@reentrant
-def checkpoints(account: address, position: uint32) -> (uint48, uint208):
-    """
-    @return (timestamp, votes from then on) of an account's checkpoint, the oldest being 0.
-    """
-    assert account != _SUPPLY, "share: no such checkpoint"
-    timestamp: uint256 = 0
-    votes: uint256 = 0
-    timestamp, votes = history._checkpoint(account, convert(position, uint256))
-    return convert(timestamp, uint48), convert(votes, uint208)
 
 
 @view
@@ -412,7 +361,7 @@ def unrecognised() -> uint256:
 @external
 @reentrant
 def streaming() -> (uint256, uint256):
-    return revenue._unflowed(history._latest(_SUPPLY)), revenue._ends_at()
+    return revenue._unflowed(votes._supply()), revenue._ends_at()
 
 
 @view
@@ -460,7 +409,7 @@ def _transfer(sender: address, to: address, amount: uint256):
     to_word: uint256 = self._holders[to]
     self._settle(to, to_word, index, unsafe_add(to_word & _LOW_MASK, amount))  # below the supply
     log IERC20.Transfer(sender=sender, receiver=to, value=amount)
-    self._move_votes(self._delegate_of(sender, word), self._delegate_of(to, to_word), amount)
+    votes._move_votes(self._delegate_of(sender, word), self._delegate_of(to, to_word), amount)
 
 
 @internal
@@ -493,20 +442,4 @@ def _delegate(delegator: address, delegatee: address):
         if word & _SELF_DELEGATED != 0:
             self._holders[delegator] = word ^ _SELF_DELEGATED
     log IShareToken.DelegateChanged(delegator=delegator, fromDelegate=before, toDelegate=delegatee)
-    self._move_votes(before, delegatee, word & MAX_CAP)
-
-
-@internal
-def _move_votes(giver: address, taker: address, amount: uint256):
-    if giver == taker or amount == 0:
-        return
-    if giver != empty(address):
-        before: uint256 = history._latest(giver)
-        after: uint256 = before - amount
-        history._push(giver, after)
-        log IShareToken.DelegateVotesChanged(delegate=giver, previousVotes=before, newVotes=after)
-    if taker != empty(address):
-        before: uint256 = history._latest(taker)
-        after: uint256 = before + amount  # at most the supply
-        history._push(taker, after)
-        log IShareToken.DelegateVotesChanged(delegate=taker, previousVotes=before, newVotes=after)
+    votes._move_votes(before, delegatee, word & MAX_CAP)

@@ -39,8 +39,8 @@ _MASK_24: constant(uint256) = 2**24 - 1
 # The quorum numerator's history lies under this account.
 _NUMERATOR: constant(address) = empty(address)
 
-_TOKEN: immutable(address)
-_TIMELOCK: immutable(address)
+token: public(immutable(address))
+timelock: public(immutable(address))
 
 # The four settings, see above; the setters write it.
 _settings: uint256
@@ -48,16 +48,16 @@ _settings: uint256
 
 @deploy
 def __init__(
-    token: address,
-    timelock: address,
+    token_: address,
+    timelock_: address,
     voting_delay_s: uint256,
     voting_period_s: uint256,
     proposal_threshold: uint256,
     quorum_numerator: uint256,
     late_quorum_extension_s: uint256,
 ):
-    _TOKEN = token
-    _TIMELOCK = timelock
+    token = token_
+    timelock = timelock_
     self._set_voting_delay(voting_delay_s)
     self._set_voting_period(voting_period_s)
     self._set_threshold(proposal_threshold)
@@ -131,13 +131,19 @@ def quorumNumerator(timepoint: uint256 = max_value(uint256)) -> uint256:
     return history._at(_NUMERATOR, timepoint)
 
 
+@view
+@external
+def quorum(timepoint: uint256) -> uint256:
+    return self._quorum(timepoint)
+
+
 # --- internal ---
 
 
 @view
 @internal
 def _check_timelock():
-    assert msg.sender == _TIMELOCK, "governor: only the timelock sets this"
+    assert msg.sender == timelock, "governor: only the timelock sets this"
 
 
 @view
@@ -162,8 +168,12 @@ def _extension_s() -> uint256:
 
 @view
 @internal
-def _quorum_numerator_at(timepoint: uint256) -> uint256:
-    return history._at(_NUMERATOR, timepoint)
+def _quorum(timepoint: uint256) -> uint256:
+    # Rounds down, in favour of reaching it, as OpenZeppelin's.
+    return (
+        staticcall IShareToken(token).getPastTotalSupply(timepoint)
+        * history._at(_NUMERATOR, timepoint) // quorumDenominator
+    )
 
 
 @internal
@@ -199,7 +209,7 @@ def _set_extension(extension_s: uint256):
 
 @internal
 def _set_threshold(threshold: uint256):
-    supply: uint256 = staticcall IShareToken(_TOKEN).totalSupply()
+    supply: uint256 = staticcall IShareToken(token).totalSupply()
     assert threshold <= supply // THRESHOLD_DIVISOR, "governor: threshold above a tenth"
     settings: uint256 = self._settings
     before: uint256 = settings >> _THRESHOLD_SHIFT

@@ -64,7 +64,10 @@ def test_lock__of_npm__is_in_step_and_hashed(files):
     lock = json.loads(files["package-lock.json"])
     packages = dict(lock["packages"])
     top = packages.pop("")
-    assert top["dependencies"] == json.loads(files["package.json"])["dependencies"]
+    wanted = json.loads(files["package.json"])
+    for kind in ("dependencies", "devDependencies"):
+        assert top[kind] == wanted[kind]
+        assert all(re.fullmatch(r"\d+\.\d+\.\d+", version) for version in wanted[kind].values())
     for name, package in packages.items():
         if name.startswith("node_modules/@foundry-rs/anvil-") and "linux-amd64" not in name:
             continue  # other platforms: docs/decisions/001-tools.md
