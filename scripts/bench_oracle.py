@@ -10,6 +10,7 @@ figures are by its formula. The last line is all of it as JSON.
 from __future__ import annotations
 
 import json
+import random
 import tempfile
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from coincurve import PrivateKey
 from rich.console import Console
 
 from cairn.domain.answers import AnswerRoot
-from cairn.domain.programs import Program
+from cairn.domain.programs import FeatureRule, Program, Tree, trees_program
 from cairn.domain.receipts import Receipt, SigningDomain, input_commitment, prediction_leaf
 from cairn.errors import CairnError
 from scripts._bench import Bench
@@ -29,7 +30,6 @@ from scripts._gas import cost_of, intrinsic_gas
 from scripts._stage import Stage, open_stage
 from scripts._system import NATIVE, AllianceSettings, deploy_system, launch_alliance
 from scripts.gas import CID, ROOT, add_version, features_of, linear
-from tools.bench_inference import forest_of
 
 COIN = 10**18
 PRICE_WEI = COIN // 100
@@ -60,6 +60,24 @@ def execution(receipt: ReceiptAPI) -> int:
 
 def wrong(outputs: bytes) -> bytes:
     return outputs[:-1] + bytes([outputs[-1] ^ 1])
+
+
+def full_forest(n_trees: int, depth: int) -> Program:
+    """Eight features and full trees: every walk is as long as the longest."""
+    draw = random.Random(1)
+    inner = 2**depth - 1
+    nodes = range(2 * inner + 1)
+    trees = [
+        Tree(
+            feature=[draw.randrange(8) for _ in nodes],
+            threshold=[draw.randrange(60_000) for _ in nodes],
+            left=[2 * i + 1 if i < inner else -1 for i in nodes],
+            right=[2 * i + 2 if i < inner else -1 for i in nodes],
+            values=[draw.randrange(-1_000, 1_000) for _ in nodes],
+        )
+        for _ in range(n_trees)
+    ]
+    return trees_program([FeatureRule(-30_000, 30_000, 0, -30_000, 1)] * 8, trees, [0])
 
 
 class Oracle:
@@ -211,9 +229,11 @@ def receipts(oracle: Oracle, challenger: AccountAPI) -> dict[str, float]:
         receipt.model_id, receipt.version, receipt.program_hash, receipt.root,
         receipt.issued_at, receipt.terms_id, operator.address,
     )  # fmt: skip
-    args = (fields, receipt.sign(key, domain), said, salt, oracle.features, [])
+    signature = receipt.sign(key, domain)
     oracle.stage.advance(10, "somebody shows it")
-    challenge = oracle.judge.challenge_receipt(*args, sender=challenger)
+    challenge = oracle.judge.challenge_receipt(
+        fields, signature, said, salt, oracle.features, [], sender=challenger
+    )
     return {
         "challenge_receipt_total_gas": challenge.gas_used,
         "challenge_receipt_iotex_gas": cost_of("challenge", challenge).iotex,
@@ -222,7 +242,7 @@ def receipts(oracle: Oracle, challenger: AccountAPI) -> dict[str, float]:
 
 def forest(oracle: Oracle, challenger: AccountAPI) -> dict[str, float]:
     """A challenge of the same model, whose program is now 100 trees of depth 6."""
-    program = forest_of(8, 100, 6)
+    program = full_forest(100, 6)
     oracle.publish(program)
     add_version(oracle.bench, oracle.model_id, program)
     oracle.features = features_of(program)

@@ -584,8 +584,10 @@ def show_receipt(bench: Bench, model_id: int, program: Program) -> None:
     domain = SigningDomain(chain.chain_id, bytes.fromhex(judge.address[2:]))
     key = PrivateKey(bytes.fromhex(operator.private_key.removeprefix("0x")))
     fields = (*list(astuple(receipt))[:-1], operator.address)
-    shown = (fields, receipt.sign(key, domain), said, salt, features, [])
-    bench.send(judge, "challenge_receipt", *shown, detail="30 features", sender=bench.members[2])
+    shown = (fields, receipt.sign(key, domain), said, salt, features)
+    bench.send(
+        judge, "challenge_receipt", *shown, [], detail="30 features", sender=bench.members[2]
+    )
     ledger.deposit_reserve(value=LOCK_WEI, sender=operator)
     bench.send(ledger, "begin_unbonding_reserve", LOCK_WEI, sender=operator)
 
