@@ -38,6 +38,8 @@ NATIVE = "0xEeeeeEeeeEeEeeEeEeEeeEEEeeeeEeeeeeeeEEeE"
 LOCAL_NETWORKS = {"dev", "local"}
 
 ZERO = "0x0000000000000000000000000000000000000000"
+# Who locks stake and slashes it.
+JUDGES = ("TrainingRounds", "InferenceMarket", "ReceiptJudge", "Evaluations")
 # What a charter creates, in this order.
 ALLIANCE = ("ShareToken", "Timelock", "Governor")
 
@@ -82,14 +84,20 @@ def system_groups(
             Step(
                 "StakeLedger",
                 lambda at: (
-                    [at["TrainingRounds"], at["InferenceMarket"], at["ReceiptJudge"]],
+                    [at[judge] for judge in JUDGES],
                     at["ModelRegistry"],
                 ),
             ),
             Step("AccessPolicy", lambda at: (at["InferenceMarket"], at["DeviceRegistry"])),
             Step(
                 "ModelRegistry",
-                lambda at: (at["TrainingRounds"], at["ProgramStore"], at["AccessPolicy"]),
+                lambda at: (
+                    at["TrainingRounds"],
+                    at["ProgramStore"],
+                    at["AccessPolicy"],
+                    at["Evaluations"],
+                    at["StakeLedger"],
+                ),
             ),
             Step(
                 "TrainingRounds",
@@ -109,6 +117,15 @@ def system_groups(
             Step(
                 "ReceiptJudge",
                 lambda at: (at["ModelRegistry"], at["Evaluator"], at["StakeLedger"]),
+            ),
+            Step(
+                "Evaluations",
+                lambda at: (
+                    at["ModelRegistry"],
+                    at["ProgramStore"],
+                    at["Evaluator"],
+                    at["StakeLedger"],
+                ),
             ),
         ),
         tuple(Step(name, blueprint=True) for name in ("Charter", *ALLIANCE)),
@@ -139,6 +156,7 @@ class System:
     packet_features: ContractInstance
     inference_market: ContractInstance
     receipt_judge: ContractInstance
+    evaluations: ContractInstance
     alliance_factory: ContractInstance
 
 
@@ -266,14 +284,19 @@ class _ConnectedNode:
         return str(networks.active_provider.make_request("web3_clientVersion", []))
 
 
+def node_url() -> str:
+    """The connected node's endpoint; empty if it has none."""
+    provider = networks.active_provider
+    return str(getattr(provider, "uri", None) or getattr(provider, "http_uri", ""))
+
+
 def check_local() -> None:
     """Raise CairnError unless the connected node is a development chain of this machine: only there
     is the development mnemonic accepted, and is a chain that lost its contracts one begun anew.
     """
-    provider = networks.active_provider
-    uri = getattr(provider, "uri", None) or getattr(provider, "http_uri", "")
+    uri = node_url()
     try:
-        network = Network(rpc_url=str(uri), chain_id=chain.chain_id)
+        network = Network(rpc_url=uri, chain_id=chain.chain_id)
     except ValidationError as error:
         raise CairnError(f"{uri!r} is no HTTP endpoint on this machine") from error
     check_development_chain(_ConnectedNode(), network)

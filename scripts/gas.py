@@ -17,16 +17,21 @@ from typing import Any
 import click
 from ape import chain, project
 from ape.api import AccountAPI
+from coincurve import PrivateKey
 from eth_account.messages import SignableMessage
 from eth_utils import keccak
 from rich.console import Console
 
 from cairn.chain import Mode, Rules
 from cairn.devices import AIR_QUALITY, Batch, SimulatedDevice, build_batch, simulate_fleet
+from cairn.domain.answers import AnswerRoot
 from cairn.domain.integers import pack_features
+from cairn.domain.losses import LossKind
 from cairn.domain.merkle import MerkleTree, packet_leaf
 from cairn.domain.policy import Acceptance, Credential, Limit
 from cairn.domain.programs import FeatureRule, LayerSpec, Program, dense_program, linear_program
+from cairn.domain.receipts import Receipt, SigningDomain, input_commitment, prediction_leaf
+from cairn.domain.rows import Losses, ValidationSet, evaluate
 from cairn.errors import CairnError
 from scripts._bench import Bench
 from scripts._deployment import DeploymentError
@@ -45,6 +50,8 @@ COIN = 10**18
 DAY_S = 86_400
 PERIOD_S = 300
 PACKETS = 288  # a day at the default period
+N_ROWS = 200  # of a validation set
+N_TOGETHER = 16  # requests answered in one transaction
 WINDOW_S = 3_600
 PRICE_WEI = COIN // 2
 LOCK_WEI = 2 * COIN
@@ -62,9 +69,11 @@ WITHIN = {
     "Timelock.onERC1155Received": "a collectible calls it when it is sent",
     "Timelock.onERC1155BatchReceived": "a collectible calls it when it is sent",
     "AccessPolicy.admit": "the market calls it as it sells",
-    "StakeLedger.lock": "InferenceMarket.answer and TrainingRounds.aggregate call it",
-    "StakeLedger.release": "InferenceMarket.settle and TrainingRounds.finalize call it",
-    "StakeLedger.slash": "InferenceMarket.challenge calls it",
+    "StakeLedger.lock": "InferenceMarket.answer, TrainingRounds.aggregate, Evaluations.post call it",
+    "StakeLedger.lock_serving": "InferenceMarket.answer, answer_batch and answer_root call it",
+    "StakeLedger.slash_reserve": "ReceiptJudge.challenge_receipt calls it",
+    "StakeLedger.release": "what settles a request, a round or an evaluation calls it",
+    "StakeLedger.slash": "InferenceMarket.challenge and Evaluations.challenge_row call it",
 }
 
 
@@ -87,6 +96,8 @@ def measure(stage: Stage) -> None:
     train(bench, model_id, batches)
     trade(bench, model_id, programs, devices[0])
     admit(bench, devices[0])
+    judge(bench, model_id, programs["30 features"])
+    be_found(bench, model_id)
     stake(bench)
     hold_shares(bench)
     govern(bench)
@@ -276,12 +287,17 @@ def create_model(bench: Bench, programs: dict[str, Program]) -> int:
 
 
 def add_version(bench: Bench, model_id: int, program: Program) -> None:
+    version = register_version(bench, model_id, program)
+    bench.vote(bench.system.model_registry, "set_alias", model_id, PRODUCTION, version)
+
+
+def register_version(bench: Bench, model_id: int, program: Program) -> int:
     registry = bench.system.model_registry
     parent = registry.latest_version(model_id)
     bench.vote(
         registry, "register_version", model_id, program.hash, CID, ROOT, ROOT, CID, parent, 0
     )
-    bench.vote(registry, "set_alias", model_id, PRODUCTION, parent + 1)
+    return int(parent + 1)
 
 
 def train(bench: Bench, model_id: int, batches: list[Batch]) -> None:
@@ -330,6 +346,68 @@ def train(bench: Bench, model_id: int, batches: list[Batch]) -> None:
     bench.send(rounds, "cancel", round_id, sender=bench.buyer)
 
 
+# --- evaluations ---
+
+
+def judge(bench: Bench, model_id: int, program: Program) -> None:
+    """An evaluation for each way that one can go, of a program of 30 features on 200 rows."""
+    evaluations, stage = bench.system.evaluations, bench.stage
+    registry = bench.system.model_registry
+    version = register_version(bench, model_id, program)
+    detail = f"30 features, {N_ROWS} rows"
+    rows = ValidationSet.of(
+        [[(7 * i + 13 * j) % 997 for j in range(program.n_features)] for i in range(N_ROWS)],
+        [1_000 + i for i in range(N_ROWS)],
+    )
+    right = evaluate(program, rows, LossKind.SQUARED)
+    wrong = Losses(right.kind, (*right.of_rows[:-1], right.of_rows[-1] + 1))
+    rule = (True, bytes(32), int(right.kind), right.total // N_ROWS + 1, WINDOW_S, LOCK_WEI)
+    bench.vote(registry, "accept_validation_set", model_id, rows.root, CID, True)
+    bench.vote(registry, "set_evaluation_rule", model_id, rule)
+
+    def post(losses: Losses) -> int:
+        posted = (model_id, version, N_ROWS, rows.top, int(losses.kind), losses.total, losses.top)
+        rest = (WINDOW_S, LOCK_WEI, CID, CID)
+        bench.send(evaluations, "post", *posted, *rest, detail=detail, sender=bench.operator)
+        return int(evaluations.n_evaluations())
+
+    def demand(evaluation_id: int, index: int) -> None:
+        bond = evaluations.demand_bond_wei()
+        bench.send(evaluations, "demand", evaluation_id, index, value=bond, sender=bench.buyer)
+
+    def opening(losses: Losses, index: int) -> tuple[Any, ...]:
+        return rows.proof(index).as_argument(), losses.proof(index).as_argument()
+
+    good, bad, silent = post(right), post(wrong), post(right)
+    last = N_ROWS - 1
+    for index in (3, last):
+        demand(good, index)
+        shown = opening(right, index)
+        bench.send(evaluations, "show", good, *shown, detail=detail, sender=bench.operator)
+    demand(bad, 3)
+    proof = opening(wrong, last)
+    bench.send(evaluations, "challenge_row", bad, *proof, detail=detail, sender=bench.members[2])
+    bench.send(evaluations, "reclaim", bad, 3, sender=bench.buyer)
+    demand(silent, 3)
+    stage.advance(2 * WINDOW_S + 1, "the windows are over")
+    bench.send(evaluations, "void_unshown", silent, 3, sender=bench.members[2])
+    bench.send(evaluations, "settle", good, sender=bench.operator)
+    bench.send(evaluations, "withdraw", sender=bench.operator)
+    bench.send(registry, "qualify", good, sender=bench.buyer)
+    bench.vote(registry, "set_alias", model_id, PRODUCTION, version, detail="by vote, gated")
+
+
+def be_found(bench: Bench, model_id: int) -> None:
+    """Tags, and an operator's listing; and the end of a version."""
+    registry = bench.system.model_registry
+    bench.vote(registry, "tag", model_id, ["air", "gas-resistance"], detail="2 tags, by vote")
+    bench.vote(registry, "untag", model_id, ["air"], detail="1 tag, by vote")
+    endpoint = "https://predict.example.org/v2"
+    bench.send(registry, "list_endpoint", model_id, endpoint, sender=bench.operator)
+    bench.send(registry, "withdraw_listing", model_id, sender=bench.operator)
+    bench.vote(registry, "deprecate", model_id, 1, "Trained on a sensor that drifted.")
+
+
 # --- predictions ---
 
 
@@ -355,6 +433,8 @@ def trade(
     pay_out(bench)
     add_version(bench, model_id, programs["30 features"])
     sell(bench, model_id, "30 features", programs["30 features"])
+    answer_together(bench, model_id, programs["30 features"])
+    show_receipt(bench, model_id, programs["30 features"])
     pay_out(bench)
     bench.vote(bench.system.model_registry, "end_sale", model_id)
 
@@ -448,14 +528,83 @@ def admit(bench: Bench, device: SimulatedDevice) -> None:
     bench.send(access, "revoke", lock, buyer, 1, sender=issuer)
 
 
+def answer_together(bench: Bench, model_id: int, program: Program) -> None:
+    """A batch, and a root of which one leaf is wrong."""
+    market, stage, operator = bench.system.inference_market, bench.stage, bench.operator
+    features = features_of(program)
+    outputs = program.run_packed(features)
+    bench.system.stake_ledger.deposit(value=2 * N_TOGETHER * LOCK_WEI, sender=operator)
+
+    def ask() -> list[int]:
+        first = market.n_requests() + 1
+        for _ in range(N_TOGETHER):
+            args = (model_id, features, PRICE_WEI, stage.now() + WINDOW_S)
+            market.request(*args, value=PRICE_WEI, sender=bench.buyer)
+        return list(range(first, first + N_TOGETHER))
+
+    detail = f"{N_TOGETHER} requests"
+    batch = (ask(), [outputs] * N_TOGETHER)
+    bench.send(market, "answer_batch", *batch, detail=detail, sender=operator)
+    ids = ask()
+    stage.advance(60, "the turns are over")
+    wrong = outputs[:-1] + bytes([outputs[-1] ^ 1])
+    terms_id = bench.system.model_registry.current_terms(model_id)
+    answers = [(one, wrong if one == ids[-1] else outputs) for one in ids]
+    root = AnswerRoot.of(operator.address, terms_id, answers)
+    posted = (terms_id, root.output_bytes, root.leaves)
+    bench.send(market, "answer_root", *posted, detail=detail, sender=operator)
+    last = N_TOGETHER - 1
+    opening = (root.root_id, last, root.group(last), list(root.proof(last)), features)
+    bench.send(
+        market, "challenge_leaf", *opening, detail=f"of {N_TOGETHER}", sender=bench.members[2]
+    )
+    stage.advance(WINDOW_S + 1, "the windows are over")
+    settled = (root.root_id, root.leaves)
+    bench.send(market, "settle_root", *settled, detail=detail, sender=bench.buyer)
+    bench.send(market, "settle", batch[0], detail=detail, sender=bench.buyer)
+
+
+def show_receipt(bench: Bench, model_id: int, program: Program) -> None:
+    """A reserve, a wrong receipt that costs it, and the way out of the next reserve."""
+    ledger, judge, operator = bench.system.stake_ledger, bench.system.receipt_judge, bench.operator
+    bench.send(ledger, "deposit_reserve", value=LOCK_WEI, sender=operator)
+    bench.stage.advance(10, "a receipt is signed")
+    salt, features, said = bytes(32), features_of(program), bytes(4)
+    terms_id = bench.system.model_registry.current_terms(model_id)
+    terms = bench.system.model_registry.terms(terms_id)
+    receipt = Receipt(
+        model_id=model_id,
+        version=terms.version,
+        program_hash=program.hash,
+        root=prediction_leaf(input_commitment(salt, features), said),
+        issued_at=bench.stage.now(),
+        terms_id=terms_id,
+        operator=bytes.fromhex(operator.address[2:]),
+    )
+    domain = SigningDomain(chain.chain_id, bytes.fromhex(judge.address[2:]))
+    key = PrivateKey(bytes.fromhex(operator.private_key.removeprefix("0x")))
+    fields = (*list(astuple(receipt))[:-1], operator.address)
+    shown = (fields, receipt.sign(key, domain), said, salt, features)
+    bench.send(
+        judge, "challenge_receipt", *shown, [], detail="30 features", sender=bench.members[2]
+    )
+    ledger.deposit_reserve(value=LOCK_WEI, sender=operator)
+    bench.send(ledger, "begin_unbonding_reserve", LOCK_WEI, sender=operator)
+
+
 def stake(bench: Bench) -> None:
-    """The way out for an operator, and a challenger's bounty."""
+    """The way out for an operator, and a challenger's bounty; and the stake that a model asks for."""
     ledger, operator = bench.system.stake_ledger, bench.operator
+    ledger.deposit(value=COIN, sender=bench.buyer)
+    ledger.opt_in(1, sender=bench.buyer)
+    bench.vote(ledger, "set_min_stake", 1, 2 * COIN)
+    bench.send(ledger, "strike", bench.buyer, 1, sender=operator)
     bench.send(ledger, "withdraw_bounty", sender=bench.members[2])
     bench.send(ledger, "opt_out", 1, sender=operator)
     bench.send(ledger, "begin_unbonding", LOCK_WEI, sender=operator)
     bench.stage.advance(ledger.unbonding_s() + 1, "the stake is unbonded")
     bench.send(ledger, "withdraw", sender=operator)
+    bench.send(ledger, "withdraw_reserve", sender=operator)
 
 
 # --- shares and votes ---

@@ -8,6 +8,7 @@ from cairn.chain._clients import (
     AccessPolicy,
     AllianceFactory,
     DeviceRegistry,
+    Evaluations,
     Evaluator,
     Governor,
     InferenceMarket,
@@ -43,6 +44,7 @@ class System:
     packets: PacketFeatures
     market: InferenceMarket
     receipts: ReceiptJudge
+    evaluations: Evaluations
     factory: AllianceFactory
 
     @classmethod
@@ -74,6 +76,7 @@ class System:
             packets=PacketFeatures(node, at("PacketFeatures")),
             market=InferenceMarket(node, at("InferenceMarket")),
             receipts=ReceiptJudge(node, at("ReceiptJudge")),
+            evaluations=Evaluations(node, at("Evaluations")),
             factory=AllianceFactory(node, at("AllianceFactory")),
         )
 

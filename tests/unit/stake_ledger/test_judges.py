@@ -85,6 +85,7 @@ def test_is_judge__only_who_was_named_at_construction(ledger, system, stranger):
         system.training_rounds.address,
         system.inference_market.address,
         system.receipt_judge.address,
+        system.evaluations.address,
     ]
     assert ledger.is_judge(system.inference_market)
     assert not ledger.is_judge(stranger)
