@@ -26,7 +26,9 @@ from cairn.devices import (
     training_table,
 )
 from cairn.domain.integers import unpack_features
+from cairn.domain.losses import LossKind, mean_loss
 from cairn.domain.programs import Program
+from cairn.domain.rows import ValidationSet, evaluate
 from cairn.errors import CairnError
 from cairn.training import Plan, RulePlan, train
 from scripts._governance import FOR, PRODUCTION, Action, propose
@@ -47,6 +49,10 @@ POOL = 300 * COIN
 PRICE_WEI = COIN // 2
 OPEN_TO_ALL = 0  # no policy
 WINDOW_S = HOUR_S
+# Its number in the fleet; the members' sensors come before it.
+STATION = 7
+# Of the station's readings every so many are held back to judge versions by.
+VALIDATION_STRIDE = 10
 # The device integers that the members expect, wide enough for all climates: part of the plan.
 EXPECTED = {
     "temperature": (-3_000, 5_500),
@@ -69,6 +75,8 @@ class Cast:
     operator: AccountAPI
     buyer: AccountAPI
     devices: list[list[SimulatedDevice]]  # each member's
+    station: SimulatedDevice  # the alliance's own; no member trains on it
+    validation: ValidationSet | None = None
     batches: list[list[Batch]] = field(default_factory=list)
     batch_ids: list[list[int]] = field(default_factory=list)
     model_id: int = 0
@@ -87,6 +95,7 @@ def set_up(stage: Stage, seed: int) -> Cast:
     anchor(stage, cast)
     open_shop(stage, cast)
     learn(stage, cast)
+    judge(stage, cast)
     promote(stage, cast)
     return cast
 
@@ -138,9 +147,9 @@ def found(stage: Stage, seed: int) -> Cast:
     )
     # A proposer's votes are those of an earlier second, and this chain's blocks can share one.
     stage.advance(60, "the founders' votes count")
-    fleet = simulate_fleet(seed, DEVICES_EACH * len(members), PERIOD_S)
+    fleet = simulate_fleet(seed, STATION + 1, PERIOD_S)
     devices = [list(fleet[i * DEVICES_EACH : (i + 1) * DEVICES_EACH]) for i in range(len(members))]
-    return Cast(system, alliance, members, operator, buyer, devices)
+    return Cast(system, alliance, members, operator, buyer, devices, fleet[STATION])
 
 
 def collect(stage: Stage, cast: Cast) -> None:
@@ -166,7 +175,7 @@ def collect(stage: Stage, cast: Cast) -> None:
             )
     n_devices = sum(map(len, cast.devices))
     stage.say(f"registered {n_devices} sensors, each by its own signed consent (ConfirmPackage)")
-    with stage.progress("signing and checking packets", n_devices) as step:
+    with stage.progress("signing and checking packets", n_devices + 1) as step:
         for devices in cast.devices:
             batches = []
             for device in devices:
@@ -174,10 +183,30 @@ def collect(stage: Stage, cast: Cast) -> None:
                 batches.append(build_batch(packets, device.device, PERIOD_S))
                 step()
             cast.batches.append(batches)
+        cast.validation = held_back(cast.station, start)
+        step()
     n_packets = sum(batch.count for batches in cast.batches for batch in batches)
     stage.say(
         f"checked the signatures of {n_packets:,} packets and put them into {n_devices} batches"
     )
+    stage.say(
+        f"a station of the alliance's own keeps {len(cast.validation.rows)} readings to judge by"
+    )
+
+
+def held_back(station: SimulatedDevice, start: int) -> ValidationSet:
+    """Readings on which no member trains."""
+    batch = build_batch(station.packets(start, PACKETS_EACH), station.device, PERIOD_S)
+    table = training_table([batch], AIR_QUALITY)
+    kept = slice(None, None, VALIDATION_STRIDE)
+    return ValidationSet.of(table.features[kept].tolist(), table.targets[kept, 0].tolist())
+
+
+def half_of_variance(rows: ValidationSet) -> int:
+    """The squared error that half explains the readings: R2 = 0.5."""
+    targets = [row.target for row in rows.rows]
+    mean = sum(targets) // len(targets)
+    return sum((target - mean) ** 2 for target in targets) // (2 * len(targets))
 
 
 def agree(stage: Stage, cast: Cast) -> None:
@@ -191,6 +220,7 @@ def agree(stage: Stage, cast: Cast) -> None:
     )
     plan_cid = stage.store.add(cast.plan.to_json()).binary
     registry, rounds = cast.system.model_registry, cast.system.training_rounds
+    assert cast.validation is not None
     cast.model_id, cast.round_id = registry.n_models() + 1, rounds.n_rounds() + 1
     addresses = [device.address for devices in cast.devices for device in devices]
     now = stage.now()
@@ -203,6 +233,26 @@ def agree(stage: Stage, cast: Cast) -> None:
                 f"create the model `{MODEL}`",
                 registry.create_model,
                 (MODEL, cast.alliance.share_token, schema.schema_hash, schema_cid),
+            ),
+            Action(
+                "accept evaluations on the station's readings, sealed until the round is over",
+                registry.accept_validation_set,
+                (cast.model_id, cast.validation.root, b"", True),
+            ),
+            Action(
+                "let a version into production only if an evaluation shows half of the variance explained",
+                registry.set_evaluation_rule,
+                (
+                    cast.model_id,
+                    (
+                        True,
+                        bytes(32),
+                        int(LossKind.SQUARED),
+                        half_of_variance(cast.validation),
+                        WINDOW_S,
+                        LOCK_WEI,
+                    ),
+                ),
             ),
             Action(
                 f"admit {len(addresses)} sensors", cast.system.device_registry.admit, (addresses,)
@@ -356,16 +406,61 @@ def run_valid(program: Program, features: Sequence[int]) -> tuple[int, ...]:
     return outputs
 
 
-def promote(stage: Stage, cast: Cast) -> None:
-    stage.chapter("The shareholders vote the version into production, and set its terms")
-    registry = cast.system.model_registry
-    store = cast.system.program_store
+def judge(stage: Stage, cast: Cast) -> None:
+    stage.chapter(
+        "The operator evaluates the version on the station's readings, with stake behind it"
+    )
+    registry, evaluations = cast.system.model_registry, cast.system.evaluations
+    store, rows = cast.system.program_store, cast.validation
+    assert rows is not None
     program = load_program(stage, cast)
     if not store.is_published(program.hash):
         for name, arguments in program.publish_calls():
             receipt = getattr(store, name)(*arguments, sender=cast.operator)
             stage.note(f"ProgramStore.{name}", receipt)
         stage.say("the operator published the program's words on chain: now a contract can run it")
+    losses = evaluate(program, rows, LossKind.SQUARED)
+    receipt = evaluations.post(
+        cast.model_id,
+        cast.version,
+        len(rows.rows),
+        rows.top,
+        int(losses.kind),
+        losses.total,
+        losses.top,
+        WINDOW_S,
+        LOCK_WEI,
+        stage.store.add(rows.to_bytes()).binary,
+        stage.store.add(losses.to_bytes()).binary,
+        sender=cast.operator,
+    )
+    stage.note("Evaluations.post", receipt)
+    evaluation_id = evaluations.n_evaluations()
+    share = mean_loss(losses.kind, losses.total, len(rows.rows)) / half_of_variance(rows) / 2
+    stage.say(
+        f"posted its loss on {len(rows.rows)} rows: R2 = {1 - share:.2f} there; anyone may prove a row wrong"
+    )
+    verify_evaluation(stage, evaluation_id)
+    stage.advance(WINDOW_S + 1, "nobody proved a row wrong; the evaluation's window is over")
+    stage.note("Evaluations.settle", evaluations.settle(evaluation_id, sender=cast.operator))
+    stage.note("ModelRegistry.qualify", registry.qualify(evaluation_id, sender=cast.members[2]))
+    stage.say(f"version {cast.version} meets the alliance's rule: it may become production")
+
+
+def verify_evaluation(stage: Stage, evaluation_id: int) -> None:
+    """Anyone recomputes an evaluation, in a process of his own."""
+    command = [sys.executable, "-m", "cairn", "evaluate", "verify", str(evaluation_id)]
+    result = subprocess.run(
+        command, env=stage.environment(), capture_output=True, text=True, check=False
+    )
+    stage.say_block(result.stdout)
+    if result.returncode != 0:
+        raise stage.failure(f"the evaluation is wrong:\n{result.stdout}{result.stderr}")
+
+
+def promote(stage: Stage, cast: Cast) -> None:
+    stage.chapter("The shareholders vote the version into production, and set its terms")
+    registry = cast.system.model_registry
     vote(
         stage,
         cast,

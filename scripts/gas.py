@@ -24,9 +24,11 @@ from rich.console import Console
 from cairn.chain import Mode, Rules
 from cairn.devices import AIR_QUALITY, Batch, SimulatedDevice, build_batch, simulate_fleet
 from cairn.domain.integers import pack_features
+from cairn.domain.losses import LossKind
 from cairn.domain.merkle import MerkleTree, packet_leaf
 from cairn.domain.policy import Acceptance, Credential, Limit
 from cairn.domain.programs import FeatureRule, LayerSpec, Program, dense_program, linear_program
+from cairn.domain.rows import Losses, ValidationSet, evaluate
 from cairn.errors import CairnError
 from scripts._bench import Bench
 from scripts._deployment import DeploymentError
@@ -45,6 +47,7 @@ COIN = 10**18
 DAY_S = 86_400
 PERIOD_S = 300
 PACKETS = 288  # a day at the default period
+N_ROWS = 200  # of a validation set
 WINDOW_S = 3_600
 PRICE_WEI = COIN // 2
 LOCK_WEI = 2 * COIN
@@ -62,9 +65,9 @@ WITHIN = {
     "Timelock.onERC1155Received": "a collectible calls it when it is sent",
     "Timelock.onERC1155BatchReceived": "a collectible calls it when it is sent",
     "AccessPolicy.admit": "the market calls it as it sells",
-    "StakeLedger.lock": "InferenceMarket.answer and TrainingRounds.aggregate call it",
-    "StakeLedger.release": "InferenceMarket.settle and TrainingRounds.finalize call it",
-    "StakeLedger.slash": "InferenceMarket.challenge calls it",
+    "StakeLedger.lock": "InferenceMarket.answer, TrainingRounds.aggregate, Evaluations.post call it",
+    "StakeLedger.release": "what settles a request, a round or an evaluation calls it",
+    "StakeLedger.slash": "InferenceMarket.challenge and Evaluations.challenge_row call it",
 }
 
 
@@ -87,6 +90,8 @@ def measure(stage: Stage) -> None:
     train(bench, model_id, batches)
     trade(bench, model_id, programs, devices[0])
     admit(bench, devices[0])
+    judge(bench, model_id, programs["30 features"])
+    be_found(bench, model_id)
     stake(bench)
     hold_shares(bench)
     govern(bench)
@@ -276,12 +281,17 @@ def create_model(bench: Bench, programs: dict[str, Program]) -> int:
 
 
 def add_version(bench: Bench, model_id: int, program: Program) -> None:
+    version = register_version(bench, model_id, program)
+    bench.vote(bench.system.model_registry, "set_alias", model_id, PRODUCTION, version)
+
+
+def register_version(bench: Bench, model_id: int, program: Program) -> int:
     registry = bench.system.model_registry
     parent = registry.latest_version(model_id)
     bench.vote(
         registry, "register_version", model_id, program.hash, CID, ROOT, ROOT, CID, parent, 0
     )
-    bench.vote(registry, "set_alias", model_id, PRODUCTION, parent + 1)
+    return int(parent + 1)
 
 
 def train(bench: Bench, model_id: int, batches: list[Batch]) -> None:
@@ -328,6 +338,68 @@ def train(bench: Bench, model_id: int, batches: list[Batch]) -> None:
     round_id = open_round()
     end_submission(round_id)
     bench.send(rounds, "cancel", round_id, sender=bench.buyer)
+
+
+# --- evaluations ---
+
+
+def judge(bench: Bench, model_id: int, program: Program) -> None:
+    """An evaluation for each way that one can go, of a program of 30 features on 200 rows."""
+    evaluations, stage = bench.system.evaluations, bench.stage
+    registry = bench.system.model_registry
+    version = register_version(bench, model_id, program)
+    detail = f"30 features, {N_ROWS} rows"
+    rows = ValidationSet.of(
+        [[(7 * i + 13 * j) % 997 for j in range(program.n_features)] for i in range(N_ROWS)],
+        [1_000 + i for i in range(N_ROWS)],
+    )
+    right = evaluate(program, rows, LossKind.SQUARED)
+    wrong = Losses(right.kind, (*right.of_rows[:-1], right.of_rows[-1] + 1))
+    rule = (True, bytes(32), int(right.kind), right.total // N_ROWS + 1, WINDOW_S, LOCK_WEI)
+    bench.vote(registry, "accept_validation_set", model_id, rows.root, CID, True)
+    bench.vote(registry, "set_evaluation_rule", model_id, rule)
+
+    def post(losses: Losses) -> int:
+        posted = (model_id, version, N_ROWS, rows.top, int(losses.kind), losses.total, losses.top)
+        rest = (WINDOW_S, LOCK_WEI, CID, CID)
+        bench.send(evaluations, "post", *posted, *rest, detail=detail, sender=bench.operator)
+        return int(evaluations.n_evaluations())
+
+    def demand(evaluation_id: int, index: int) -> None:
+        bond = evaluations.demand_bond_wei()
+        bench.send(evaluations, "demand", evaluation_id, index, value=bond, sender=bench.buyer)
+
+    def opening(losses: Losses, index: int) -> tuple[Any, ...]:
+        return rows.proof(index).as_argument(), losses.proof(index).as_argument()
+
+    good, bad, silent = post(right), post(wrong), post(right)
+    last = N_ROWS - 1
+    for index in (3, last):
+        demand(good, index)
+        shown = opening(right, index)
+        bench.send(evaluations, "show", good, *shown, detail=detail, sender=bench.operator)
+    demand(bad, 3)
+    proof = opening(wrong, last)
+    bench.send(evaluations, "challenge_row", bad, *proof, detail=detail, sender=bench.members[2])
+    bench.send(evaluations, "reclaim", bad, 3, sender=bench.buyer)
+    demand(silent, 3)
+    stage.advance(2 * WINDOW_S + 1, "the windows are over")
+    bench.send(evaluations, "void_unshown", silent, 3, sender=bench.members[2])
+    bench.send(evaluations, "settle", good, sender=bench.operator)
+    bench.send(evaluations, "withdraw", sender=bench.operator)
+    bench.send(registry, "qualify", good, sender=bench.buyer)
+    bench.vote(registry, "set_alias", model_id, PRODUCTION, version, detail="by vote, gated")
+
+
+def be_found(bench: Bench, model_id: int) -> None:
+    """Tags, and an operator's listing; and the end of a version."""
+    registry = bench.system.model_registry
+    bench.vote(registry, "tag", model_id, ["air", "gas-resistance"], detail="2 tags, by vote")
+    bench.vote(registry, "untag", model_id, ["air"], detail="1 tag, by vote")
+    endpoint = "https://predict.example.org/v2"
+    bench.send(registry, "list_endpoint", model_id, endpoint, sender=bench.operator)
+    bench.send(registry, "withdraw_listing", model_id, sender=bench.operator)
+    bench.vote(registry, "deprecate", model_id, 1, "Trained on a sensor that drifted.")
 
 
 # --- predictions ---

@@ -13,15 +13,40 @@
      MODEL-5: version_at(model, alias, t) never changes for a t in the past.
      MODEL-6: a model's shares name its alliance as their timelock, so that nobody mints another's shares.
      MODEL-7: terms name no policy, or one of the model's own alliance.
+     MODEL-8: while a model's rule requires it, only a version that passed the rule in force, or that stood in
+     production after it passed an earlier one, becomes production; a model without such a rule says so.
+     MODEL-9: what is deprecated is not on sale and never becomes production; nothing takes it back.
+     MODEL-10: a listing that is shown as backed is of an operator who serves the model with stake.
+     MODEL-11: a model has at most 16 tags, each in one spelling.
 @custom:kill Cannot be stopped: no owner, no upgrade. An alliance ends the sale of its model by `end_sale`.
 """
 
 from ..interfaces import IAccessPolicy
+from ..interfaces import IEvaluations
 from ..interfaces import IModelRegistry
 from ..interfaces import IProgramStore
 from ..interfaces import IShareToken
+from ..interfaces import IStakeLedger
+from ..modules import discovery
+from ..modules import gate
 
 implements: IModelRegistry
+initializes: gate
+initializes: discovery
+
+exports: (
+    gate.EVALUATIONS,
+    gate.qualify,
+    gate.evaluation_rule,
+    gate.is_accepted_set,
+    gate.standing,
+    gate.may_promote,
+    discovery.LEDGER,
+    discovery.withdraw_listing,
+    discovery.listing,
+    discovery.has_tag,
+    discovery.n_tags,
+)
 
 
 # The alias that is sold, as ASCII padded with zeros.
@@ -66,7 +91,7 @@ _n_moves: HashMap[uint256, HashMap[bytes32, uint256]]
 _moves: HashMap[uint256, HashMap[bytes32, HashMap[uint256, uint256]]]
 # How many terms there are; _append_terms writes it.
 n_terms: public(uint256)
-# Model id -> the terms in force, 0 for none; _append_terms and end_sale write it.
+# Model id -> the terms in force, 0 for none; _append_terms and _end_sale write it.
 _current_terms: HashMap[uint256, uint256]
 # Terms id -> price u96, operator u16, holders u16, window u32, version u32, model u64, from the low end.
 _terms: HashMap[uint256, uint256]
@@ -78,12 +103,22 @@ _program_hash: HashMap[uint256, bytes32]
 
 
 @deploy
-def __init__(rounds: address, program_store: IProgramStore, access_policy: IAccessPolicy):
+def __init__(
+    rounds: address,
+    program_store: IProgramStore,
+    access_policy: IAccessPolicy,
+    evaluations: IEvaluations,
+    ledger: IStakeLedger,
+):
     """
     @param rounds The TrainingRounds contract, which may register versions.
     @param program_store Where programs are published.
     @param access_policy Where the policies are that terms name.
+    @param evaluations Where evaluations are judged.
+    @param ledger Where operators' stake lies.
     """
+    gate.__init__(evaluations)
+    discovery.__init__(ledger)
     assert rounds != empty(address), "registry: rounds is zero"
     assert program_store.address.is_contract, "registry: no program store"
     assert access_policy.address.is_contract, "registry: no access policy"
@@ -194,12 +229,14 @@ def register_version(
 @external
 def set_alias(model_id: uint256, alias: bytes32, version: uint256):
     """
-    @notice Point an alias at a version. Moving `production` while the model is on sale appends terms that
-            sell the new version at the price in force.
+    @notice Point an alias at a version: a newer one or, to roll back, an earlier one. Moving `production` while
+            the model is on sale appends terms that sell the new version at the price in force.
     """
     self._check_alliance(model_id)
     assert alias != empty(bytes32), "set_alias: no alias"
     self._check_version(model_id, version)
+    if alias == PRODUCTION:
+        gate._promote(model_id, version)
 
     index: uint256 = self._n_moves[model_id][alias]
     self._n_moves[model_id][alias] = index + 1
@@ -269,8 +306,72 @@ def end_sale(model_id: uint256):
     """
     self._check_alliance(model_id)
     assert self._current_terms[model_id] != 0, "end_sale: not on sale"
-    self._current_terms[model_id] = 0
-    log IModelRegistry.SaleEnded(model_id=model_id)
+    self._end_sale(model_id)
+
+
+@external
+def set_evaluation_rule(model_id: uint256, rule: IModelRegistry.EvaluationRule):
+    """
+    @notice Say which evaluation lets a version into production from now on.
+    """
+    self._check_alliance(model_id)
+    gate._set_rule(model_id, rule)
+
+
+@external
+def accept_validation_set(
+    model_id: uint256, validation_root: bytes32, cid: Bytes[36], accepted: bool
+):
+    """
+    @notice Name a validation set on which evaluations count, where the rule names none; or stop accepting it.
+    """
+    self._check_alliance(model_id)
+    gate._accept_set(model_id, validation_root, cid, accepted)
+
+
+@external
+def deprecate(model_id: uint256, version: uint256, reason: String[128]):
+    """
+    @notice Take a version, or with version 0 the whole model, out of use for good. What of it is on sale no
+            longer is; open requests keep their terms and end as usual.
+    """
+    self._check_alliance(model_id)
+    if version != 0:
+        self._check_version(model_id, version)
+    gate._deprecate(model_id, version, reason)
+    terms_id: uint256 = self._current_terms[model_id]
+    if terms_id != 0 and (version == 0 or self._unpack_terms(terms_id).version == version):
+        self._end_sale(model_id)
+
+
+@external
+def tag(model_id: uint256, tags: DynArray[String[32], 16]):
+    """
+    @notice Add tags by which the model is found. Those that it has already stay.
+    """
+    self._check_alliance(model_id)
+    discovery._tag(model_id, tags)
+
+
+@external
+def untag(model_id: uint256, tags: DynArray[String[32], 16]):
+    """
+    @notice Take tags away.
+    """
+    self._check_alliance(model_id)
+    discovery._untag(model_id, tags)
+
+
+# --- operators ---
+
+
+@external
+def list_endpoint(model_id: uint256, endpoint: String[128]):
+    """
+    @notice Say where the caller, who serves a model with stake, answers for it. Again: somewhere else.
+    """
+    self._check_model(model_id)
+    discovery._list(model_id, endpoint)
 
 
 # --- views ---
@@ -390,7 +491,15 @@ def _version_at(model_id: uint256, alias: bytes32, timestamp: uint256) -> uint25
 
 
 @internal
+def _end_sale(model_id: uint256):
+    self._current_terms[model_id] = 0
+    log IModelRegistry.SaleEnded(model_id=model_id)
+
+
+@internal
 def _append_terms(terms: IModelRegistry.Terms):
+    deprecated: bool = gate._is_deprecated(terms.model_id, terms.version)
+    assert not deprecated, "terms: version is deprecated"
     program_hash: bytes32 = self._versions[terms.model_id][terms.version].program_hash
     assert staticcall PROGRAM_STORE.is_published(program_hash), "terms: program not published"
     n_features: uint256 = staticcall PROGRAM_STORE.n_features(program_hash)

@@ -1,5 +1,16 @@
 """A model on sale, an operator who serves it, a request; an alliance that votes and earns."""
 
+from tests.unit.evaluations.conftest import (  # noqa: F401
+    evaluations,
+    losses,
+    opening,
+    post,
+    registry,
+    right,
+    rows,
+    staked,
+    version,
+)
 from tests.unit.governor.conftest import (  # noqa: F401
     enqueue,
     governor,

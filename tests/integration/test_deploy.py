@@ -23,7 +23,7 @@ from scripts.deploy import cli
 CHAIN_ID = 4690
 SYSTEM = (
     "DeviceRegistry", "ProgramStore", "Evaluator", "StakeLedger", "AccessPolicy", "ModelRegistry",
-    "TrainingRounds", "InferenceMarket", "CharterBlueprint", "ShareTokenBlueprint",
+    "TrainingRounds", "InferenceMarket", "Evaluations", "CharterBlueprint", "ShareTokenBlueprint",
     "TimelockBlueprint", "GovernorBlueprint", "AllianceFactory",
 )  # fmt: skip
 ALLIANCE = ("Charter", "ShareToken", "Timelock", "Governor")
@@ -122,13 +122,20 @@ class Run:
             return getattr(project, name).at(at[name])
 
         assert of("Evaluator").PROGRAM_STORE() == at["ProgramStore"]
-        assert list(of("StakeLedger").judges()) == [at["TrainingRounds"], at["InferenceMarket"]]
+        judges = ("TrainingRounds", "InferenceMarket", "Evaluations")
+        assert list(of("StakeLedger").judges()) == [at[name] for name in judges]
         assert of("TrainingRounds").DEVICES() == at["DeviceRegistry"]
         assert of("TrainingRounds").REGISTRY() == at["ModelRegistry"]
         assert of("TrainingRounds").LEDGER() == at["StakeLedger"]
         assert of("InferenceMarket").REGISTRY() == at["ModelRegistry"]
         assert of("InferenceMarket").EVALUATOR() == at["Evaluator"]
         assert of("InferenceMarket").LEDGER() == at["StakeLedger"]
+        assert of("ModelRegistry").EVALUATIONS() == at["Evaluations"]
+        assert of("ModelRegistry").LEDGER() == at["StakeLedger"]
+        assert of("Evaluations").REGISTRY() == at["ModelRegistry"]
+        assert of("Evaluations").EVALUATOR() == at["Evaluator"]
+        assert of("Evaluations").PROGRAM_STORE() == at["ProgramStore"]
+        assert of("Evaluations").LEDGER() == at["StakeLedger"]
         assert of("AllianceFactory").charter_of(at["Timelock"]) == at["Charter"]
         assert of("AllianceFactory").ROUNDS() == at["TrainingRounds"]
         assert of("ShareToken").timelock() == at["Timelock"]

@@ -80,6 +80,7 @@ def connect(system: Any, project: Any, provider: Any) -> cairn_chain.System:
         stakes=client(cairn_chain.StakeLedger, system.stake_ledger),
         rounds=client(cairn_chain.TrainingRounds, system.training_rounds),
         market=client(cairn_chain.InferenceMarket, system.inference_market),
+        evaluations=client(cairn_chain.Evaluations, system.evaluations),
         factory=client(cairn_chain.AllianceFactory, system.alliance_factory),
     )
 

@@ -12,6 +12,7 @@ from cairn.chain import _types as t
 from cairn.chain._contract import Contract
 from cairn.chain._types import Call
 from cairn.domain.policy import Acceptance, Credential
+from cairn.domain.rows import Losses, LossProof, RowProof, ValidationSet
 
 
 class DeviceRegistry(Contract):
@@ -128,7 +129,22 @@ class Charter(Contract):
 
 class ModelRegistry(Contract):
     NAME = "ModelRegistry"
-    EVENTS = (t.ModelCreated, t.VersionRegistered, t.AliasSet, t.TermsSet, t.SaleEnded)
+    EVENTS = (
+        t.ModelCreated,
+        t.VersionRegistered,
+        t.AliasSet,
+        t.TermsSet,
+        t.SaleEnded,
+        t.EvaluationRuleSet,
+        t.ValidationSetAccepted,
+        t.VersionQualified,
+        t.VersionPromoted,
+        t.Deprecated,
+        t.OperatorListed,
+        t.ListingWithdrawn,
+        t.Tagged,
+        t.Untagged,
+    )
 
     def model(self, model_id: int) -> t.Model:
         return self._struct(t.Model, "model", model_id)
@@ -210,6 +226,133 @@ class ModelRegistry(Contract):
 
     def end_sale(self, model_id: int) -> Call:
         return self.call("end_sale", model_id)
+
+    def evaluation_rule(self, model_id: int) -> tuple[int, t.EvaluationRule]:
+        """The rule in force and its id, 0 if there was never one: then a vote alone promotes."""
+        rule_id, rule = self.read_all("evaluation_rule", model_id)
+        return int(rule_id), t.EvaluationRule(**rule)
+
+    def is_accepted_set(self, model_id: int, validation_root: bytes) -> bool:
+        return bool(self.read("is_accepted_set", model_id, validation_root))
+
+    def standing(self, model_id: int, version: int) -> t.Standing:
+        """What a version has passed; version 0 tells whether the model is deprecated."""
+        return self._struct(t.Standing, "standing", model_id, version)
+
+    def may_promote(self, model_id: int, version: int) -> bool:
+        """Whether a version may become production now, if the alliance votes so."""
+        return bool(self.read("may_promote", model_id, version))
+
+    def listing(self, model_id: int, operator: str) -> tuple[str, bool]:
+        """An operator's endpoint for a model, empty for none; whether stake backs it now."""
+        endpoint, is_backed = self.read_all("listing", model_id, operator)
+        return str(endpoint), bool(is_backed)
+
+    def has_tag(self, model_id: int, tag: str) -> bool:
+        return bool(self.read("has_tag", model_id, tag))
+
+    def qualify(self, evaluation_id: int) -> Call:
+        return self.call("qualify", evaluation_id)
+
+    def set_evaluation_rule(self, model_id: int, rule: t.EvaluationRule) -> Call:
+        return self.call("set_evaluation_rule", model_id, astuple(rule))
+
+    def accept_validation_set(
+        self, model_id: int, validation_root: bytes, cid: bytes, accepted: bool = True
+    ) -> Call:
+        return self.call("accept_validation_set", model_id, validation_root, cid, accepted)
+
+    def deprecate(self, model_id: int, version: int, reason: str) -> Call:
+        """Version 0 deprecates the whole model."""
+        return self.call("deprecate", model_id, version, reason)
+
+    def tag(self, model_id: int, tags: Sequence[str]) -> Call:
+        return self.call("tag", model_id, list(tags))
+
+    def untag(self, model_id: int, tags: Sequence[str]) -> Call:
+        return self.call("untag", model_id, list(tags))
+
+    def list_endpoint(self, model_id: int, endpoint: str) -> Call:
+        return self.call("list_endpoint", model_id, endpoint)
+
+    def withdraw_listing(self, model_id: int) -> Call:
+        return self.call("withdraw_listing", model_id)
+
+
+class Evaluations(Contract):
+    NAME = "Evaluations"
+    EVENTS = (
+        t.EvaluationPosted,
+        t.RowDemanded,
+        t.RowShown,
+        t.EvaluationVoided,
+        t.EvaluationSettled,
+    )
+
+    def n_evaluations(self) -> int:
+        return int(self.read("n_evaluations"))
+
+    def evaluation(self, evaluation_id: int) -> t.Evaluation:
+        return self._struct(t.Evaluation, "evaluation", evaluation_id)
+
+    def stands(self, evaluation_id: int) -> bool:
+        """Whether it outlived its window, and every row that was demanded was shown."""
+        return bool(self.read("stands", evaluation_id))
+
+    def demand_bond_wei(self) -> int:
+        return int(self.read("demand_bond_wei"))
+
+    def credit_wei(self, account: str) -> int:
+        """Bonds earned or given back that `withdraw` would pay."""
+        return int(self.read("credit_wei", account))
+
+    def post(
+        self,
+        model_id: int,
+        version: int,
+        rows: ValidationSet,
+        losses: Losses,
+        *,
+        window_s: int,
+        lock_wei: int,
+        validation_cid: bytes,
+        losses_cid: bytes,
+    ) -> Call:
+        return self.call(
+            "post",
+            model_id,
+            version,
+            len(rows.rows),
+            rows.top,
+            int(losses.kind),
+            losses.total,
+            losses.top,
+            window_s,
+            lock_wei,
+            validation_cid,
+            losses_cid,
+        )
+
+    def challenge_row(self, evaluation_id: int, row: RowProof, posted: LossProof) -> Call:
+        return self.call("challenge_row", evaluation_id, row.as_argument(), posted.as_argument())
+
+    def demand(self, evaluation_id: int, index: int, *, bond_wei: int) -> Call:
+        return self.call("demand", evaluation_id, index, value=bond_wei)
+
+    def show(self, evaluation_id: int, row: RowProof, posted: LossProof) -> Call:
+        return self.call("show", evaluation_id, row.as_argument(), posted.as_argument())
+
+    def void_unshown(self, evaluation_id: int, index: int) -> Call:
+        return self.call("void_unshown", evaluation_id, index)
+
+    def reclaim(self, evaluation_id: int, index: int) -> Call:
+        return self.call("reclaim", evaluation_id, index)
+
+    def settle(self, evaluation_id: int) -> Call:
+        return self.call("settle", evaluation_id)
+
+    def withdraw(self) -> Call:
+        return self.call("withdraw")
 
 
 class AccessPolicy(Contract):

@@ -8,6 +8,7 @@ from cairn.chain._clients import (
     AccessPolicy,
     AllianceFactory,
     DeviceRegistry,
+    Evaluations,
     Evaluator,
     Governor,
     InferenceMarket,
@@ -39,6 +40,7 @@ class System:
     stakes: StakeLedger
     rounds: TrainingRounds
     market: InferenceMarket
+    evaluations: Evaluations
     factory: AllianceFactory
 
     @classmethod
@@ -68,6 +70,7 @@ class System:
             stakes=StakeLedger(node, at("StakeLedger")),
             rounds=TrainingRounds(node, at("TrainingRounds")),
             market=InferenceMarket(node, at("InferenceMarket")),
+            evaluations=Evaluations(node, at("Evaluations")),
             factory=AllianceFactory(node, at("AllianceFactory")),
         )
 

@@ -66,6 +66,15 @@ class Phase(IntFlag):
     CANCELLED = 8
 
 
+class EvaluationState(IntFlag):
+    """Where an evaluation stands. 0: there is no such evaluation."""
+
+    NONE = 0
+    OPEN = 1
+    STANDS = 2
+    VOID = 4
+
+
 class ProposalState(IntEnum):
     """OpenZeppelin's numbering."""
 
@@ -242,6 +251,49 @@ class Aggregate:
     total_weight: int
 
 
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    model_id: int
+    version: int
+    validation_root: bytes
+    n_rows: int
+    loss_kind: int
+    total_loss: int
+    losses_top: bytes
+    operator: str
+    lock_wei: int
+    posted_at: int
+    window_s: int
+    closes_at: int
+    n_open_demands: int
+    state: EvaluationState
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "state", EvaluationState(self.state))
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationRule:
+    """Which evaluation lets a version into production; a zero root: any set the alliance accepts."""
+
+    is_required: bool
+    validation_root: bytes
+    loss_kind: int
+    max_mean_loss: int
+    window_s: int
+    lock_wei: int
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The last rule that a version passed, and by which evaluation; 0 for none."""
+
+    rule_id: int
+    evaluation_id: int
+    was_production: bool
+    is_deprecated: bool
+
+
 # --- events ----------------------------------------------------------------------------------
 
 
@@ -415,6 +467,125 @@ class CredentialsRevoked:
 @dataclass(frozen=True, slots=True)
 class SaleEnded:
     model_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationRuleSet:
+    model_id: int
+    rule_id: int
+    is_required: bool
+    validation_root: bytes
+    loss_kind: int
+    max_mean_loss: int
+    window_s: int
+    lock_wei: int
+
+
+@dataclass(frozen=True, slots=True)
+class ValidationSetAccepted:
+    model_id: int
+    validation_root: bytes
+    cid: bytes
+    accepted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class VersionQualified:
+    model_id: int
+    version: int
+    evaluation_id: int
+    rule_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class VersionPromoted:
+    model_id: int
+    version: int
+    evaluation_id: int  # 0: the vote alone let it in
+    rule_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Deprecated:
+    model_id: int
+    version: int  # 0: the whole model
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorListed:
+    model_id: int
+    operator: str
+    endpoint: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListingWithdrawn:
+    model_id: int
+    operator: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tagged:
+    tag_hash: bytes
+    model_id: int
+    tag: str
+
+
+@dataclass(frozen=True, slots=True)
+class Untagged:
+    tag_hash: bytes
+    model_id: int
+    tag: str
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationPosted:
+    evaluation_id: int
+    model_id: int
+    operator: str
+    version: int
+    validation_root: bytes
+    n_rows: int
+    loss_kind: int
+    total_loss: int
+    losses_top: bytes
+    window_s: int
+    lock_wei: int
+    validation_cid: bytes
+    losses_cid: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RowDemanded:
+    evaluation_id: int
+    index: int
+    demander: str
+    due_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class RowShown:
+    evaluation_id: int
+    index: int
+    shown_by: str
+    target: int
+    features: bytes
+    loss: int
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationVoided:
+    evaluation_id: int
+    index: int
+    bounty_to: str
+    loss: int
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationSettled:
+    evaluation_id: int
+    operator: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,11 +20,15 @@ ENTRIES = {
     "audit": Entry("cairn.cli._audit", "audit", "Check evidence back to the sensors' signatures."),
     "device": Entry("cairn.cli._device", "device", "Register, list and revoke sensors."),
     "down": Entry("cairn.cli._processes", "down", "End the local run that `make up` left running."),
+    "evaluate": Entry(
+        "cairn.cli._evaluate", "evaluate", "Say how good a version is, and check it."
+    ),
     "export": Entry("cairn.cli._programs", "export", "Make an integer program from a model."),
     "ingest": Entry("cairn.cli._ingest", "ingest", "Take in devices' packets, and anchor them."),
     "inspect": Entry("cairn.cli._programs", "inspect", "Show what a program file holds."),
     "models": Entry("cairn.cli._models", "models", "List, show and search the registry's models."),
     "operator": Entry("cairn.cli._operator", "operator", "Answer requests with stake behind it."),
+    "proposal": Entry("cairn.cli._proposal", "proposal", "Propose, vote, queue, execute, read."),
     "providers": Entry("cairn.cli._models", "providers", "Search the operators with stake."),
     "serve": Entry("cairn.cli._serve", "serve", "Serve models over HTTP."),
     "storage": Entry("cairn.cli._storage", "storage", "Add, fetch, pin and check content."),

@@ -11,7 +11,24 @@ from cairn.training.aggregation import (
     aggregate_updates,
 )
 from cairn.training.derive import derive_program
-from cairn.training.errors import AggregateError, PlanError, TableError, TrainingError, UpdateError
+from cairn.training.errors import (
+    AggregateError,
+    EvaluationError,
+    PlanError,
+    TableError,
+    TrainingError,
+    UpdateError,
+)
+from cairn.training.evaluations import (
+    Assessment,
+    assess,
+    challenge_call,
+    compare,
+    find_posted,
+    load_set,
+    post_call,
+    show_call,
+)
 from cairn.training.local import predict, train
 from cairn.training.plans import EstimatorPlan, FeaturePlan, Plan, RulePlan, TargetPlan
 from cairn.training.rules import (
@@ -36,7 +53,9 @@ from cairn.training.verification import PostedUpdate, Verdict, usable_updates, v
 __all__ = [
     "Aggregate",
     "AggregateError",
+    "Assessment",
     "EstimatorPlan",
+    "EvaluationError",
     "FeaturePlan",
     "IncludedUpdate",
     "Median",
@@ -55,14 +74,21 @@ __all__ = [
     "WeightedMean",
     "aggregate_coordinate",
     "aggregate_updates",
+    "assess",
+    "challenge_call",
+    "compare",
     "data_root",
     "decode_integers",
     "derive_program",
     "encode_integers",
+    "find_posted",
     "integers_root",
     "integers_tree",
+    "load_set",
+    "post_call",
     "predict",
     "rule_of",
+    "show_call",
     "train",
     "usable_updates",
     "verify_round",

@@ -2,7 +2,14 @@
 
 from cairn.errors import CairnError
 
-__all__ = ["AggregateError", "PlanError", "TableError", "TrainingError", "UpdateError"]
+__all__ = [
+    "AggregateError",
+    "EvaluationError",
+    "PlanError",
+    "TableError",
+    "TrainingError",
+    "UpdateError",
+]
 
 
 class TrainingError(CairnError):
@@ -26,3 +33,7 @@ class UpdateError(TrainingError):
 
 class AggregateError(TrainingError):
     """Updates that cannot be aggregated, or an aggregate file that cannot be read."""
+
+
+class EvaluationError(TrainingError):
+    """An evaluation that cannot be made, found or recomputed."""

@@ -10,6 +10,7 @@ from cairn.chain import load_abi
 CONTRACTS = (
     "AccessPolicy",
     "DeviceRegistry",
+    "Evaluations",
     "Governor",
     "InferenceMarket",
     "ModelRegistry",
@@ -25,6 +26,8 @@ STRUCTS = {
     chain.Model: ("ModelRegistry", "model"),
     chain.Version: ("ModelRegistry", "version"),
     chain.Terms: ("ModelRegistry", "terms"),
+    chain.Standing: ("ModelRegistry", "standing"),
+    chain.Evaluation: ("Evaluations", "evaluation"),
     chain.Rules: ("AccessPolicy", "rules"),
     chain.Plan: ("TrainingRounds", "plan"),
     chain.Update: ("TrainingRounds", "update"),

@@ -80,10 +80,11 @@ def test_withdraw_bounty__stranger__has_nothing(
     refused_to_outsiders(ledger.withdraw_bounty, reason="bounty: nothing earned")
 
 
-def test_is_judge__only_the_market_and_the_rounds(ledger, system, stranger):
+def test_is_judge__only_those_who_judge_statements(ledger, system, stranger):
     assert list(ledger.judges()) == [
         system.training_rounds.address,
         system.inference_market.address,
+        system.evaluations.address,
     ]
     assert ledger.is_judge(system.inference_market)
     assert not ledger.is_judge(stranger)
