@@ -13,7 +13,6 @@ import json
 import random
 import tempfile
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -244,11 +243,11 @@ def receipts(oracle: Oracle, challenger: AccountAPI) -> dict[str, float]:
     }
 
 
-@dataclass(frozen=True)
 class Shelf:
     """The one file that the worker wants."""
 
-    data: bytes
+    def __init__(self, data: bytes) -> None:
+        self.data = data
 
     def fetch(self, cid: bytes) -> bytes:
         return self.data
