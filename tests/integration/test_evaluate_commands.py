@@ -18,7 +18,7 @@ from cairn.training import EvaluationError, assess, compare
 from tests.integration._support import COIN, OPERATOR, REQUESTER, Oracle, small_program
 
 WINDOW_S = 3_600
-ROWS = ValidationSet.of([[10 * i, i] for i in range(30)], [28 * i + 7 for i in range(30)])
+ROWS = ValidationSet.of([[10 * i, i] for i in range(30)], [27 * i for i in range(30)])
 
 Command = Callable[..., Result]
 
