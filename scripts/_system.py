@@ -271,14 +271,19 @@ class _ConnectedNode:
         return str(networks.active_provider.make_request("web3_clientVersion", []))
 
 
+def node_url() -> str:
+    """The connected node's endpoint; empty if it has none."""
+    provider = networks.active_provider
+    return str(getattr(provider, "uri", None) or getattr(provider, "http_uri", ""))
+
+
 def check_local() -> None:
     """Raise CairnError unless the connected node is a development chain of this machine: only there
     is the development mnemonic accepted, and is a chain that lost its contracts one begun anew.
     """
-    provider = networks.active_provider
-    uri = getattr(provider, "uri", None) or getattr(provider, "http_uri", "")
+    uri = node_url()
     try:
-        network = Network(rpc_url=str(uri), chain_id=chain.chain_id)
+        network = Network(rpc_url=uri, chain_id=chain.chain_id)
     except ValidationError as error:
         raise CairnError(f"{uri!r} is no HTTP endpoint on this machine") from error
     check_development_chain(_ConnectedNode(), network)

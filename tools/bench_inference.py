@@ -68,6 +68,7 @@ def batch(
     return outputs
 """
 BATCH_ROWS = 64
+N_GENERATED = 44
 ORDINARY_GAS = 30_000_000
 LARGEST_GAS = 1_900_000_000
 INTRINSIC_MOST = 21_000 + 16 * 4_300  # of a call with the longest features
@@ -336,7 +337,7 @@ def breast_cancer(chain: Chain, console: Console) -> dict[str, Any]:
 
 def conformance(chain: Chain, console: Console, n_cases: int) -> dict[str, Any]:
     """Every exporter: the loss on 2,000 held-out rows, then contract == ints == numpy on rows that
-    reach past the features' ranges, with values missing.
+    reach past the features' ranges, with values missing; so for estimators drawn at random too.
     """
     from sklearn.metrics import accuracy_score, r2_score
 
@@ -370,6 +371,11 @@ def conformance(chain: Chain, console: Console, n_cases: int) -> dict[str, Any]:
             loss = float_model - accuracy_score(test.y, outputs[:, 0])
             loss_points = max(loss_points, 100 * loss)
             programs.append((f"{name}, {n_classes} classes", program))
+    for seed in range(N_GENERATED):
+        fitted = zoo.generated(seed)
+        both = OutputMode.LABEL_AND_SCORES if fitted.is_classifier else None
+        program = export(fitted.model, fitted.data.X, fitted.schema, mode=both)
+        programs.append((fitted.label, program))
     mismatches = cases = 0
     per_program = -(-n_cases // len(programs))
     for seed, (_, program) in track(

@@ -1,5 +1,6 @@
 """Every estimator and step that can be exported, and the data that each is tried on."""
 
+import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -172,6 +173,112 @@ STEPS: dict[str, Maker] = {
         ExtraTreesRegressor(10, max_leaf_nodes=60, random_state=0),
     ),
 }
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """An estimator that nobody thought of, on data of its own; `whole` is it with nothing missing."""
+
+    model: Any
+    data: Data
+    whole: Data
+    schema: Schema
+    is_classifier: bool
+    label: str
+
+
+def generated(seed: int, n_rows: int = 300) -> Fitted:
+    """An estimator with steps, parameters, shape and units drawn at random, fitted."""
+    draw = random.Random(seed)
+    noise = np.random.default_rng(seed)
+    n_features = draw.choice((1, 2, 7, 8, 9, 16, 31, 33, 40, 64))
+    n_classes = draw.choice((0, 0, 2, 3, 9))
+    spread, middle = draw.choice((30, 900, 40_000)), draw.choice((0, 300, -5_000))
+    integers = np.rint(noise.normal(middle, spread, (n_rows, n_features)))
+    scales = [draw.choice(("0.001", "0.01", "0.1", "1", "5")) for _ in range(n_features)]
+    z = (integers - middle) / spread
+    slopes = noise.normal(0, 1, n_features) * (noise.random(n_features) < 0.7)
+    y = z @ slopes + 0.5 * np.abs(z[:, 0]) + noise.normal(0, 0.1, n_rows)
+    y = 50 * (y - y.mean()) / max(y.std(), 1e-9)
+    if n_classes:
+        y = np.digitize(y, np.quantile(y, np.linspace(0, 1, n_classes + 1)[1:-1]))
+    data = Data(integers.astype(np.int64), integers * np.array([float(s) for s in scales]), y)
+    whole, is_missing = data, draw.random() < 0.4
+    if is_missing:
+        data = with_missing(data, seed)
+    columns = tuple(
+        Column(
+            f"f{i}",
+            "u",
+            scale,
+            str(-300_000 * float(scale)),
+            str(300_000 * float(scale)),
+            missing=True,
+        )
+        for i, scale in enumerate(scales)
+    )
+    # A label hangs on scores as they are returned: in a coarse unit close ones are alike.
+    scale, n_targets = ("0.00001", 2) if n_classes else ("0.001", 1)
+    targets = tuple(Column(f"y{i}", "u", scale, "-9999", "9999") for i in range(n_targets))
+    steps: list[Any] = [SimpleImputer(strategy=draw.choice(("mean", "median")))] * is_missing
+    steps.append(
+        draw.choice(
+            (StandardScaler, RobustScaler, lambda: MinMaxScaler((-1, draw.choice((1, 3)))))
+        )()
+    )
+    estimator = draw.choice(_drawn(draw, bool(n_classes)))
+    if not hasattr(estimator, "max_leaf_nodes") and n_features > 2 and draw.random() < 0.4:
+        steps.append(PCA(draw.randint(2, n_features), whiten=draw.random() < 0.5, random_state=0))
+    model = make_pipeline(*steps, estimator).fit(data.X, data.y)
+    kinds = (type(step).__name__ for step in [*steps, estimator])
+    label = f"{seed}: {n_features} features, {n_classes} classes, {' + '.join(kinds)}"
+    return Fitted(model, data, whole, Schema(columns, targets), bool(n_classes), label)
+
+
+def _drawn(draw: random.Random, is_classifier: bool) -> list[Any]:
+    """One of each kind of estimator, its parameters drawn."""
+    leaves, depth = draw.choice((2, 20, 90)), draw.choice((1, 3, 9))
+    trees = {"max_leaf_nodes": leaves, "max_depth": depth, "random_state": 0}
+    boosted = {"max_depth": depth, "learning_rate": draw.choice((0.05, 0.3)), "random_state": 0}
+    network = {
+        "hidden_layer_sizes": draw.choice(((3,), (40,), (9, 17), (8, 8, 8))),
+        "alpha": 10 ** draw.uniform(-4, 0),
+        "max_iter": 60,
+        "random_state": 0,
+    }
+    intercept = draw.random() < 0.8
+    if is_classifier:
+        return [
+            LogisticRegression(C=10 ** draw.uniform(-2, 2), fit_intercept=intercept),
+            LinearSVC(C=10 ** draw.uniform(-2, 0), fit_intercept=intercept, random_state=0),
+            SGDClassifier(loss=draw.choice(("hinge", "log_loss", "huber")), random_state=0),
+            MLPClassifier(**network),
+            DecisionTreeClassifier(**trees),
+            RandomForestClassifier(draw.randint(1, 9), **trees),
+            ExtraTreesClassifier(draw.randint(1, 9), **trees),
+            GradientBoostingClassifier(n_estimators=draw.randint(1, 6), **boosted),
+            HistGradientBoostingClassifier(max_iter=draw.randint(1, 6), **boosted),
+        ]
+    return [
+        LinearRegression(fit_intercept=intercept),
+        Ridge(alpha=10 ** draw.uniform(-2, 2)),
+        Lasso(alpha=10 ** draw.uniform(-2, 0)),
+        ElasticNet(alpha=10 ** draw.uniform(-2, 0), l1_ratio=draw.random()),
+        LinearSVR(random_state=0),
+        SGDRegressor(loss=draw.choice(("squared_error", "huber")), random_state=0),
+        MLPRegressor(**network),
+        DecisionTreeRegressor(**trees),
+        RandomForestRegressor(draw.randint(1, 9), **trees),
+        ExtraTreesRegressor(draw.randint(1, 9), **trees),
+        GradientBoostingRegressor(
+            n_estimators=draw.randint(1, 9), loss=draw.choice(("huber", "quantile")), **boosted
+        ),
+        HistGradientBoostingRegressor(
+            max_iter=draw.randint(1, 9),
+            loss=draw.choice(("squared_error", "absolute_error")),
+            **boosted,
+        ),
+    ]
 
 
 def wild_rows(program: Program, n_rows: int, seed: int) -> np.ndarray:

@@ -24,6 +24,7 @@ from tools.zoo import (
     REGRESSORS,
     STEPS,
     classification,
+    generated,
     regression,
     schema,
     wild_rows,
@@ -146,3 +147,17 @@ def test_conformance__missing_without_imputer__invalid(chain: Chain) -> None:
     assert np.asarray(program.run(rows[0].tolist())) == outputs[0]
     chain.publish(program)
     assert chain.evaluate(program, pack_features(rows[1].tolist())) == b""
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_conformance__generated_estimator__agrees_and_follows(chain: Chain, seed: int) -> None:
+    """Steps, parameters, units and shapes drawn at random: up to 64 features and nine classes."""
+    fitted = generated(seed)
+    mode = OutputMode.LABEL_AND_SCORES if fitted.is_classifier else None
+    program = export(fitted.model, fitted.data.X, fitted.schema, mode=mode)
+    ours, theirs = program.predict(fitted.whole.X), fitted.model.predict(fitted.whole.X)
+    if fitted.is_classifier:
+        assert accuracy_score(theirs, ours) >= 0.99, fitted.label
+    else:
+        assert r2_score(theirs, ours) >= 0.995 or np.ptp(theirs) == 0, fitted.label
+    check_agreement(chain, program)

@@ -41,8 +41,8 @@ class Devices(RuleBasedStateMachine):
 
     batches = Bundle("batches")
 
-    @initialize()
-    def deploy(self) -> None:
+    @initialize(target=batches, count=st.integers(1, 5))
+    def deploy(self, count: int) -> int:
         self.registry = deploy_system()["DeviceRegistry"]
         self.bond = self.registry.bond_wei()
         boa.env.timestamp = START + 41 * (PERIOD_S + 1) + 1_000
@@ -62,9 +62,14 @@ class Devices(RuleBasedStateMachine):
         self.credit = dict.fromkeys(self.people, 0)
         self.held = self.burnt = 0
         self.burnt_before = boa.env.get_balance(BURNT)
-        # So that the batches' rules have work from the start.
+        # So that the batches' rules have work from the start: every example has a mature batch.
         self.register(which=0, who=0, names=0, age_s=50)
         self.admit_or_expel(which=0, alliance=0, enters=True)
+        number = self.anchor(
+            which=0, alliance=0, by_owner=True, gap=0, count=count, kind="honest", opens=True
+        )
+        assert self.made[number]["state"] == MATURE
+        return number
 
     def teardown(self) -> None:
         for made in getattr(self, "made", {}).values():

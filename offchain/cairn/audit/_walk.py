@@ -29,7 +29,7 @@ from cairn.devices import split_batch
 from cairn.domain.cid import Cid
 from cairn.domain.integers import unpack_features
 from cairn.domain.keccak import keccak256
-from cairn.domain.merkle import MerkleTree, packet_leaf
+from cairn.domain.merkle import MerkleTree, packet_leaves
 from cairn.domain.packets import PacketError, PacketFormat, PacketVerifier
 from cairn.domain.programs import Program
 from cairn.errors import CairnError
@@ -402,7 +402,7 @@ class Auditor:
         if len(packets) != batch.count:
             wrong.append(f"the file has {len(packets)}, anchored were {batch.count}")
         if packets:
-            root = MerkleTree(packet_leaf(i, address, p) for i, p in enumerate(packets)).root
+            root = MerkleTree(packet_leaves(address, packets)).root
             if root != anchored.root:
                 anchor = _hex(anchored.root)
                 wrong.append(f"their Merkle root is {_hex(root)}, anchored was {anchor}")
@@ -426,8 +426,14 @@ class Auditor:
             except PacketError as error:
                 wrong.append(f"packet {index}: {error}")
                 continue
-            if times and timestamp <= times[-1]:
+            gap = timestamp - times[-1] if times else device.period_s
+            if gap <= 0:
                 wrong.append(f"packet {index} is not later than the one before it")
+            elif gap < device.period_s:
+                wrong.append(
+                    f"packet {index} is {gap} s after the one before it, a period is "
+                    f"{device.period_s} s"
+                )
             times.append(timestamp)
         if not packets:
             wrong.append("there are none")

@@ -19,6 +19,8 @@ from cairn.settings import ConnectionSettings
 MARKS = {State.HELD: "[green]✓ held[/]", State.BROKEN: "[red]✗ broken[/]"}
 MARKS[State.NOT_VISIBLE] = "[yellow]? not visible[/]"
 
+MAX_ID = 2**256 - 1
+
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead.")
 
 
@@ -34,7 +36,7 @@ def prediction(prediction: str, as_json: bool) -> int:
     """A prediction: the id of a request, or the hash of the transaction that bought it."""
     if re.fullmatch(r"0x[0-9a-fA-F]{64}", prediction):
         return run(lambda auditor: auditor.purchase(bytes.fromhex(prediction[2:])), as_json)
-    if re.fullmatch(r"[1-9][0-9]{0,77}", prediction):
+    if re.fullmatch(r"[1-9][0-9]{0,77}", prediction) and int(prediction) <= MAX_ID:
         return run(lambda auditor: auditor.request(int(prediction)), as_json)
     raise click.UsageError(
         f"{prediction!r} is neither a request's id nor a transaction's hash (0x and 64 digits)"
@@ -42,8 +44,8 @@ def prediction(prediction: str, as_json: bool) -> int:
 
 
 @audit.command()
-@click.argument("model_id", type=click.IntRange(min=1))
-@click.argument("version", type=click.IntRange(min=1))
+@click.argument("model_id", type=click.IntRange(1, MAX_ID))
+@click.argument("version", type=click.IntRange(1, MAX_ID))
 @as_json
 def version(model_id: int, version: int, as_json: bool) -> int:
     """A version of a model: its program, its training, and the data behind it."""
@@ -58,7 +60,9 @@ def batch(batch_id: str, as_json: bool) -> int:
     try:
         number = int(batch_id, 0)
     except ValueError:
-        raise click.UsageError(f"{batch_id!r} is no batch id: give a number, or 0x…") from None
+        number = 0
+    if not 0 < number <= MAX_ID:
+        raise click.UsageError(f"{batch_id!r} is no batch id: give a number, or 0x…")
     return run(lambda auditor: auditor.batch(number), as_json)
 
 

@@ -2,9 +2,9 @@
 
 - a value is the integer that the device signed, plus the device's calibration offset for the
   channel if one is given; MISSING stays MISSING;
-- with `resample_s`, rows of a device are grouped by timestamp // resample_s; a group's value is the
-  mean of the values that are there, truncated toward zero, its timestamp the group's start;
 - a value outside its column's [min, max] counts as missing;
+- with `resample_s`, rows of a batch are grouped by timestamp // resample_s; a group's value is the
+  mean of the values that are there, truncated toward zero, its timestamp the group's start;
 - a row that lacks a target, or a feature that the schema does not allow to be missing, is left out.
 
 Nothing is left out for being implausible: the device signed it. A column of a device that never
@@ -79,11 +79,14 @@ def training_table(
             raise SchemaError(f"{column.name} comes from no channel of a packet")
         channels.append(column.channel)
     places = [channel_index(channel) for channel in channels]
+    lows = np.array([column.low for column in columns], dtype=np.int64)
+    highs = np.array([column.high for column in columns], dtype=np.int64)
     frames = []
     for batch in batches:
         offsets = _offsets(channels, batch.device, calibration)
         values = np.array([r.values for r in batch.readings], dtype=np.int64)[:, places]
         values = np.where(values == MISSING, MISSING, values + offsets)
+        values = np.where((values < lows) | (values > highs), MISSING, values)
         times = np.array([packet.timestamp for packet in batch.packets], dtype=np.int64)
         if resample_s is not None:
             times, values = _resample(times, values, resample_s)
@@ -97,9 +100,8 @@ def training_table(
         table = pd.DataFrame(columns=["device", "timestamp", *names])
     keep = np.ones(len(table), dtype=bool)
     for column in columns:
-        cells = table[column.name].to_numpy(dtype=np.int64)
-        cells = np.where((cells < column.low) | (cells > column.high), MISSING, cells)
-        table[column.name] = cells.astype(np.int32)
+        cells = table[column.name].to_numpy(dtype=np.int32)
+        table[column.name] = cells
         if column in schema.targets or not column.missing:
             keep &= cells != MISSING
     kept = table[keep].reset_index(drop=True)

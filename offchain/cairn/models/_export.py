@@ -93,13 +93,17 @@ def export(
     integers; its scores are device integers of the schema's target. Without one, features are
     integers as they stand, and the score's decimals are chosen from the data.
 
-    A missing feature takes what the pipeline's SimpleImputer puts for it; without one the outcome
-    is `invalid`, also where scikit-learn's trees would send it to one side.
+    A missing feature takes what the pipeline's SimpleImputer puts for it, as a whole number of
+    device units, as every feature is; without an imputer the outcome is `invalid`, also where
+    scikit-learn's trees would send it to one side.
 
     Classifiers return the place of the class in `classes_`, and the scores behind it (mode
     LABEL_AND_SCORES) unless the mode or a schema with one target says otherwise. A score is the
     float model's decision function; of trees and forests it is the mean share of a class, less 1/2
     if there are two classes.
+
+    The label of several scores is the place of the greatest of them as they are returned: give
+    their column a scale fine enough to tell close ones apart.
 
     Raises ExportError that names the estimator, the parameter and the nearest thing that can be
     exported, or the feature that does not fit.

@@ -1,7 +1,7 @@
 """Decision trees, forests and boosted trees as programs: thresholds exact, leaves rounded once."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, floor, log2
 from typing import Any
 
@@ -20,6 +20,7 @@ SCORE_BITS = 40
 FEATURE_SHIFT = 32
 RANGE_MARGIN = 0.5
 MAX_CLASSES = 16
+LAST_BITS = 16 * float(np.finfo(np.float64).eps)
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,8 @@ class RealEnsemble:
     vectors: bool
     single_precision: bool
     """Whether scikit-learn compares in float32, as all but the histogram estimators do."""
+    zero_is_positive: bool = False
+    """Whether a lone score of nothing means the second class, as gradient boosting has it."""
 
 
 def read_ensemble(model: Any) -> RealEnsemble:
@@ -102,7 +105,7 @@ def _boosted(model: Any) -> RealEnsemble:
         for stage in model.estimators_
         for place, one in enumerate(stage)
     ]
-    return RealEnsemble(trees, base, vectors=False, single_precision=True)
+    return RealEnsemble(trees, base, vectors=False, single_precision=True, zero_is_positive=True)
 
 
 def _histogram(model: Any) -> RealEnsemble:
@@ -157,11 +160,12 @@ def trees(
         finite(tree.values[tree.left < 0], name)
         finite(np.nan_to_num(tree.threshold, nan=np.nan, posinf=0, neginf=0), name)
     cuts = _Cuts(affine, columns, sources, ensemble.single_precision)
+    splits = [cuts.of(tree) for tree in ensemble.trees]
+    affine = _with_whole_stand_ins(affine, columns, cuts, ensemble.trees, splits)
     # The range that thresholds need and what was seen: past it all values are alike to the trees.
     low, high = columns.seen_low.copy(), columns.seen_high.copy()
     # Below all that comes in there is room for one more input where a threshold lies there.
     room_below = np.zeros(len(low), dtype=np.int64)
-    splits = [cuts.of(tree) for tree in ensemble.trees]
     for tree, (thresholds, _) in zip(ensemble.trees, splits, strict=True):
         inner = tree.left >= 0
         for feature, cut in zip(tree.feature[inner], thresholds[inner], strict=True):
@@ -240,8 +244,43 @@ def _scales(
     shift = max(0, min(shift, 63 - 1))
     multiplier = max(1, round(ratio * 2.0**shift))
     half = rounding_of(shift, mode, len(ensemble.base))
+    if ensemble.zero_is_positive and len(ensemble.base) == 1 and mode is not OutputMode.SCORES:
+        half += 1
     biases = [round(float(base) * 10.0**decimals * 2.0**shift) + half for base in ensemble.base]
     return leaf_scale, multiplier, shift, biases, decimals
+
+
+Split = tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]
+"""Of each node of a tree what `_Cuts.of` says."""
+
+
+def _with_whole_stand_ins(
+    affine: Affine,
+    columns: Columns,
+    cuts: "_Cuts",
+    trees: Sequence[RealTree],
+    splits: Sequence[Split],
+) -> Affine:
+    """What stands in for missing values, rounded to the integers that most splits take for it.
+
+    An imputer's mean lies between two integers, and trees fitted after it part it from both.
+    """
+    exact = affine.imputed / columns.scale
+    lower = np.floor(exact)
+    agreeing = np.zeros((2, len(exact)), dtype=np.int64)  # splits, of the lower and the upper one
+    for tree, (thresholds, flipped) in zip(trees, splits, strict=True):
+        inner = tree.left >= 0
+        feature = np.where(inner, tree.feature, 0)
+        source = np.array(cuts.sources)[feature]
+        goes = cuts.goes_left(tree, feature, exact[source])
+        for upper in (0, 1):
+            same = ((lower[source] + upper <= thresholds) != flipped) == goes
+            np.add.at(agreeing[upper], source[inner & same], 1)
+    nearest = np.rint(exact)
+    better = np.where(agreeing[1] > agreeing[0], lower + 1, lower)
+    is_tied = (agreeing[0] == agreeing[1]) | (exact == lower)
+    whole = np.where(is_tied, nearest, better)
+    return replace(affine, imputed=whole * columns.scale)
 
 
 class _Cuts:
@@ -250,12 +289,31 @@ class _Cuts:
     def __init__(
         self, affine: Affine, columns: Columns, sources: Sequence[int], single_precision: bool
     ) -> None:
+        self.sources = list(sources)
         self.factor = np.array([affine.matrix[i, s] for i, s in enumerate(sources)])
         self.offset = affine.offset
         self.scale = columns.scale[list(sources)]
         self.single_precision = single_precision
 
-    def of(self, tree: RealTree) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    def goes_left(
+        self, tree: RealTree, feature: npt.NDArray[np.int64], value: FloatArray
+    ) -> npt.NDArray[np.bool_]:
+        """Whether scikit-learn goes left at each node, by a value in the unit of the integers."""
+        product, offset = (
+            self.factor[feature] * (value * self.scale[feature]),
+            self.offset[feature],
+        )
+        z = product + offset
+        if self.single_precision:
+            z = z.astype(np.float32).astype(np.float64)
+        else:
+            # A threshold may be the very value of a row. The pipeline's steps, folded into one,
+            # are off in the last bits; neighbouring integers are further apart by far.
+            z = z - LAST_BITS * (np.abs(product) + np.abs(offset))
+        goes: npt.NDArray[np.bool_] = z <= tree.threshold
+        return goes
+
+    def of(self, tree: RealTree) -> Split:
         """For each node the largest integer that goes left, and whether left and right change sides.
 
         Where the pipeline turns a feature round, the largest integer that goes right.
@@ -266,18 +324,11 @@ class _Cuts:
         flipped = factor < 0
         guess = np.floor(np.clip((tree.threshold - offset) / factor / scale, -(2**32), 2**32))
 
-        def left(cut: FloatArray) -> npt.NDArray[np.bool_]:
-            value = factor * (cut * scale) + offset
-            if self.single_precision:
-                value = value.astype(np.float32).astype(np.float64)
-            goes: npt.NDArray[np.bool_] = value <= tree.threshold
-            return goes
-
         # The last integer on the lower side; rounding moves it by a step or two at most.
         for _ in range(4):
-            above = left(guess + 1) != flipped
+            above = self.goes_left(tree, feature, guess + 1) != flipped
             guess = np.where(above, guess + 1, guess)
         for _ in range(4):
-            below = left(guess) == flipped
+            below = self.goes_left(tree, feature, guess) == flipped
             guess = np.where(below, guess - 1, guess)
         return guess.astype(np.int64), flipped & inner

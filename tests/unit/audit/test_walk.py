@@ -409,6 +409,12 @@ def packet_twice(world: World) -> None:
     _anchor_file(world, [*packets[:6], packets[5], *packets[6:23]])
 
 
+def period_longer_than_the_gaps(world: World) -> None:
+    """More readings than the device's registered period allows."""
+    device = world.ledger.batches[world.batch_of(0)].device
+    change(world, "devices", device, period_s=2 * PERIOD_S)
+
+
 def window_wider_than_the_packets(world: World) -> None:
     change(world, "batches", world.batch_of(0), first_timestamp=START)
 
@@ -494,6 +500,7 @@ CASES: list[tuple[Callable[[World], None], dict[tuple[str, State], str]]] = [
     (signature_of_another_device, {("signatures", BROKEN): "packet 5"}),
     (signature_garbled, {("signatures", BROKEN): "packet 3"}),
     (packet_twice, {("signatures", BROKEN): "packet 6 is not later"}),
+    (period_longer_than_the_gaps, {("signatures", BROKEN): "s after the one before it"}),
     (window_wider_than_the_packets, {("signatures", BROKEN): f"{START} to"}),
     (device_never_registered, {("signatures", BROKEN): "device"}),
     (chain_out_of_reach("requested"), {("prediction", NOT_VISIBLE): "did not answer"}),
@@ -556,9 +563,13 @@ def test_batch__any_byte_of_a_packet_flipped_and_anchored__is_noticed(world: Wor
 
 
 def test_batch__any_byte_of_the_file_changed_under_its_id__is_noticed(world: World) -> None:
+    last = world.batches[world.batch_of(0)].packets[2].timestamp
+    _anchor_file(world, _packets(world)[:3])
     anchored = world.batch_of(0)
-    file = world.batches[anchored].file
-    for byte in range(0, len(file), 53):
+    change(world, "batches", anchored, last_timestamp=last)
+    assert world.auditor.batch(anchored).worst() is HELD
+    file = world.store.blocks[Cid.from_bytes(world.ledger.anchored_events[anchored].cid)]
+    for byte in range(len(file)):
         flipped = bytearray(file)
         flipped[byte] ^= 1
         change(world, "anchored_events", anchored, cid=world.add(bytes(flipped)))

@@ -131,7 +131,11 @@ def test_audit__a_subject__asks_for_it_and_exits_by_it(
         ["prediction", "first"],
         ["version", "1", "0"],
         ["version", "1"],
+        ["version", "1", str(2**256)],
+        ["prediction", str(2**256)],
         ["batch", "x"],
+        ["batch", "0"],
+        ["batch", hex(2**256)],
     ],
 )
 def test_audit__no_such_kind_of_subject__is_a_wrong_command_line(

@@ -75,6 +75,11 @@ def test_table__resampled__means_truncate_toward_zero():
     assert table.frame.timestamp.tolist() == [600, 900]
 
 
+def test_table__resampled__a_glitch_is_not_in_the_mean():
+    rows = [(600, 10, 1, 10), (700, 12, 1, 2**31 - 1), (800, 14, 2**31 - 1, 12)]
+    assert rows_of(training_table([batch_of(*rows)], SCHEMA, resample_s=300)) == [[12, 1, 11]]
+
+
 def test_table__resampled__devices_are_not_mixed():
     other = bytes(19) + b"\x01"
     batches = [batch_of((600, 1, 1, 1)), batch_of((600, 9, 9, 9), device=other)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import threading
@@ -238,6 +239,49 @@ def test_queue__full__answers_busy_and_takes_more_later(
     assert [one.result(60) for one in waiting] == [Answer.STORED] * 3
     assert client.post("/device", content=sensor.message(packets[3])).status_code == 200
     assert rows(store) == packets[:4]
+
+
+def test_request__given_up_while_it_waits__is_written_and_the_next_too(
+    intake, store, sensor, monkeypatch
+):
+    stalled, go_on = threading.Event(), threading.Event()
+    keep = store.keep
+
+    def slow(arrivals):
+        stalled.set()
+        go_on.wait(60)
+        return keep(arrivals)
+
+    monkeypatch.setattr(store, "keep", slow)
+    first, second = sensor.packets(NOW - 900, 2)
+    waiting = intake.submit(intake.judge_packet(first))
+    stalled.wait(60)
+    waiting.cancel()  # what asyncio does with the future of a cancelled handler
+    go_on.set()
+    assert waiting.result(60) == Answer.STORED
+    assert intake.submit(intake.judge_packet(second)).result(60) == Answer.STORED
+    assert rows(store) == [first, second]
+
+
+def test_body__of_a_sender_who_hangs_up__is_counted(intake, metrics, counted):
+    app = create_app(intake, metrics, lambda: (True, {}))
+    scope = {
+        "type": "http", "method": "POST", "path": "/device", "raw_path": b"/device",
+        "query_string": b"", "headers": [], "http_version": "1.1", "scheme": "http",
+    }  # fmt: skip
+    incoming = [
+        {"type": "http.request", "body": b"{", "more_body": True},
+        {"type": "http.disconnect"},
+    ]
+
+    async def receive():
+        return incoming.pop(0)
+
+    async def send(_message):
+        return None
+
+    asyncio.run(app(scope, receive, send))
+    assert counted("malformed") == 1
 
 
 def test_disk__cannot_be_written__nothing_is_acknowledged(client, store, sensor, monkeypatch):

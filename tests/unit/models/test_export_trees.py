@@ -2,11 +2,20 @@
 
 import numpy as np
 import pytest
-from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.ensemble import (
+    GradientBoostingClassifier,
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+)
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import RobustScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 import cairn
+from cairn.domain.programs import OutputMode
 from cairn.domain.schema import Column, Schema
+from cairn.models import schema_for
 
 GENERATOR = np.random.default_rng(0)
 
@@ -57,3 +66,45 @@ def thresholds(model) -> np.ndarray:
     if hasattr(model, "tree_"):
         return model.tree_.threshold
     return np.concatenate([p.nodes["num_threshold"] for stage in model._predictors for p in stage])
+
+
+def test_export__thresholds_that_are_values__decide_as_before() -> None:
+    """Histograms part at values that rows have, and steps of a pipeline are folded into one."""
+    rows = np.rint(GENERATOR.normal(0, 900, (300, 40))) * 0.01
+    labels = np.digitize(rows @ GENERATOR.normal(0, 1, 40), [-20, 20])
+    model = make_pipeline(
+        RobustScaler(), HistGradientBoostingClassifier(max_iter=4, max_depth=3, random_state=0)
+    ).fit(rows, labels)
+    scaled, met = model[:-1].transform(rows), 0
+    for stage in model[-1]._predictors:
+        for predictor in stage:
+            for node in predictor.nodes[~predictor.nodes["is_leaf"].astype(bool)]:
+                met += (scaled[:, node["feature_idx"]] == node["num_threshold"]).any()
+    assert met > 0
+    program = cairn.export(model, rows, schema_for(rows), mode=OutputMode.LABEL)
+    assert (program.predict(rows) == model.predict(rows)).all()
+
+
+def test_export__mean_between_two_integers__stands_where_the_splits_have_it() -> None:
+    """The imputer's mean is 1.6, and the tree parts at 1.8: to 2 it would go the other way."""
+    rows = np.array([[0.0], [1.0], [1.0], [2.0], [4.0]] * 20 + [[np.nan]] * 60)
+    targets = np.where(np.isnan(rows[:, 0]) | (rows[:, 0] < 2), 1.0, 9.0)
+    model = make_pipeline(SimpleImputer(), DecisionTreeRegressor(max_depth=1)).fit(rows, targets)
+    assert 1.6 < model[-1].tree_.threshold[0] < 2
+    program = cairn.export(model, rows)
+    assert (program.predict(rows) == model.predict(rows)).all()
+    assert (program.predict(rows) == targets).all()
+
+
+def test_export__lone_score_of_nothing__is_the_class_that_scikit_learn_takes() -> None:
+    """In balance a gradient booster says the second class, a forest the first."""
+    rows, labels = np.array([[0.0], [0.0], [1.0], [2.0]] * 5), np.array([0, 1, 0, 1] * 5)
+    for model in (
+        GradientBoostingClassifier(n_estimators=1, max_depth=2),
+        RandomForestClassifier(4, bootstrap=False),
+    ):
+        model.fit(rows, labels)
+        program = cairn.export(model, rows)
+        assert (program.predict(rows) == model.predict(rows)).all()
+        said = program.run([0])
+        assert said is not None and said[0] == isinstance(model, GradientBoostingClassifier)

@@ -9,6 +9,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.requests import ClientDisconnect
 
 from cairn.devices._messages import MAX_MESSAGE_BYTES
 from cairn.devices.ingest._answers import Answer
@@ -31,8 +32,8 @@ def create_app(
         try:
             async with asyncio.timeout(_BODY_TIMEOUT_S):
                 body = await _body(request)
-        except TimeoutError:
-            return _answer(metrics, Answer.MALFORMED, "the body did not come in time")
+        except (TimeoutError, ClientDisconnect):
+            return _answer(metrics, Answer.MALFORMED, "the body did not come, or not in time")
         if body is None:
             detail = f"a body has {MAX_MESSAGE_BYTES} bytes at most"
             return _answer(metrics, Answer.OVERSIZED, detail)

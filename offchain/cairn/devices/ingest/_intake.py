@@ -189,6 +189,8 @@ class Intake:
         A full queue answers BUSY, or is waited for with `wait`.
         """
         done: Future[Answer] = Future()
+        # A request that is given up must not cancel it: the packet is written all the same.
+        done.set_running_or_notify_cancel()
         try:
             if not self._is_open:
                 raise queue.Full
