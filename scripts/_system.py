@@ -38,6 +38,8 @@ NATIVE = "0xEeeeeEeeeEeEeeEeEeEeeEEEeeeeEeeeeeeeEEeE"
 LOCAL_NETWORKS = {"dev", "local"}
 
 ZERO = "0x0000000000000000000000000000000000000000"
+# Who locks stake and slashes it.
+JUDGES = ("TrainingRounds", "InferenceMarket", "ReceiptJudge", "Evaluations")
 # What a charter creates, in this order.
 ALLIANCE = ("ShareToken", "Timelock", "Governor")
 
@@ -81,7 +83,10 @@ def system_groups(
         (
             Step(
                 "StakeLedger",
-                lambda at: ([at["TrainingRounds"], at["InferenceMarket"], at["Evaluations"]],),
+                lambda at: (
+                    [at[judge] for judge in JUDGES],
+                    at["ModelRegistry"],
+                ),
             ),
             Step("AccessPolicy", lambda at: (at["InferenceMarket"], at["DeviceRegistry"])),
             Step(
@@ -98,14 +103,20 @@ def system_groups(
                 "TrainingRounds",
                 lambda at: (at["DeviceRegistry"], at["ModelRegistry"], at["StakeLedger"]),
             ),
+            Step("PacketFeatures", lambda at: (at["ModelRegistry"], at["DeviceRegistry"])),
             Step(
                 "InferenceMarket",
                 lambda at: (
                     at["ModelRegistry"],
                     at["Evaluator"],
                     at["StakeLedger"],
-                    at["DeviceRegistry"],
+                    at["AccessPolicy"],
+                    at["PacketFeatures"],
                 ),
+            ),
+            Step(
+                "ReceiptJudge",
+                lambda at: (at["ModelRegistry"], at["Evaluator"], at["StakeLedger"]),
             ),
             Step(
                 "Evaluations",
@@ -142,7 +153,9 @@ class System:
     access_policy: ContractInstance
     model_registry: ContractInstance
     training_rounds: ContractInstance
+    packet_features: ContractInstance
     inference_market: ContractInstance
+    receipt_judge: ContractInstance
     evaluations: ContractInstance
     alliance_factory: ContractInstance
 
