@@ -12,7 +12,7 @@ RUN = @$(PYTHON) tools/run.py
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test up down gas kubo bench-data bench-governance bench-inference bench-storage sim-rounds soak-ingest \
+.PHONY: help setup demo test up down gas kubo bench-data bench-governance bench-inference bench-oracle bench-storage sim-rounds soak-ingest \
 	lint format lock clean
 
 help: ## show this
@@ -55,6 +55,10 @@ bench-data: ## packets and leaves a second, and the gas of sensors and batches; 
 bench-governance: ## what governing costs, beside OpenZeppelin's on the same chain; the last line is JSON
 	$(SETUP) --dev
 	$(RUN) python tools/bench_governance.py $(ARGS)
+
+bench-oracle: ## gas of asking, answering, settling and challenging; the last line is JSON
+	$(SETUP)
+	$(RUN) ape run bench_oracle $(ARGS)
 
 bench-storage: ## MB/s of the content store, beside the ipfs command line's; wants Kubo
 	$(SETUP)

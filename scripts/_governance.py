@@ -10,11 +10,10 @@ from ape.api import AccountAPI, ReceiptAPI
 from ape.contracts import ContractInstance
 from eth_utils import keccak
 
+from cairn.governance import compose
+
 PRODUCTION = b"production".ljust(32, b"\0")
 AGAINST, FOR, ABSTAIN = range(3)
-STATES = (
-    "pending", "active", "cancelled", "defeated", "succeeded", "queued", "expired", "executed",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -64,27 +63,10 @@ def propose(
 ) -> tuple[Proposal, ReceiptAPI]:
     """Propose actions. The description lists them in words, and ends with the suffix by which
     nobody but the proposer can put the same proposal under way."""
-    lines = [title, "", *(f"- {action.words}" for action in actions)]
-    description = "\n".join(lines) + f"\n#proposer={proposer.address.lower()}"
+    description = compose(title, [action.words for action in actions], str(proposer.address))
     targets = [action.target for action in actions]
     values = [action.value_wei for action in actions]
     calldatas = [action.calldata for action in actions]
     receipt = governor.propose(targets, values, calldatas, description, sender=proposer)
     [event] = receipt.decode_logs(governor.ProposalCreated)
     return Proposal(event.proposalId, targets, values, calldatas, description), receipt
-
-
-def find_proposal(governor: ContractInstance, proposal_id: int, since_block: int) -> Proposal:
-    """A proposal by its id, from the governor's log; LookupError if it is not there."""
-    for event in governor.ProposalCreated.range(
-        since_block, governor.chain_manager.blocks.height + 1
-    ):
-        if event.proposalId == proposal_id:
-            return Proposal(
-                proposal_id,
-                event.targets,
-                event["values"],
-                [bytes(calldata) for calldata in event.calldatas],
-                event.description,
-            )
-    raise LookupError(f"the governor {governor.address} knows no proposal {proposal_id}")

@@ -38,6 +38,8 @@ NATIVE = "0xEeeeeEeeeEeEeeEeEeEeeEEEeeeeEeeeeeeeEEeE"
 LOCAL_NETWORKS = {"dev", "local"}
 
 ZERO = "0x0000000000000000000000000000000000000000"
+# Who locks stake and slashes it.
+JUDGES = ("TrainingRounds", "InferenceMarket", "ReceiptJudge", "Evaluations")
 # What a charter creates, in this order.
 ALLIANCE = ("ShareToken", "Timelock", "Governor")
 
@@ -81,7 +83,10 @@ def system_groups(
         (
             Step(
                 "StakeLedger",
-                lambda at: ([at["TrainingRounds"], at["InferenceMarket"], at["Evaluations"]],),
+                lambda at: (
+                    [at[judge] for judge in JUDGES],
+                    at["ModelRegistry"],
+                ),
             ),
             Step("AccessPolicy", lambda at: (at["InferenceMarket"], at["DeviceRegistry"])),
             Step(
@@ -98,14 +103,20 @@ def system_groups(
                 "TrainingRounds",
                 lambda at: (at["DeviceRegistry"], at["ModelRegistry"], at["StakeLedger"]),
             ),
+            Step("PacketFeatures", lambda at: (at["ModelRegistry"], at["DeviceRegistry"])),
             Step(
                 "InferenceMarket",
                 lambda at: (
                     at["ModelRegistry"],
                     at["Evaluator"],
                     at["StakeLedger"],
-                    at["DeviceRegistry"],
+                    at["AccessPolicy"],
+                    at["PacketFeatures"],
                 ),
+            ),
+            Step(
+                "ReceiptJudge",
+                lambda at: (at["ModelRegistry"], at["Evaluator"], at["StakeLedger"]),
             ),
             Step(
                 "Evaluations",
@@ -142,7 +153,9 @@ class System:
     access_policy: ContractInstance
     model_registry: ContractInstance
     training_rounds: ContractInstance
+    packet_features: ContractInstance
     inference_market: ContractInstance
+    receipt_judge: ContractInstance
     evaluations: ContractInstance
     alliance_factory: ContractInstance
 
@@ -271,14 +284,19 @@ class _ConnectedNode:
         return str(networks.active_provider.make_request("web3_clientVersion", []))
 
 
+def node_url() -> str:
+    """The connected node's endpoint; empty if it has none."""
+    provider = networks.active_provider
+    return str(getattr(provider, "uri", None) or getattr(provider, "http_uri", ""))
+
+
 def check_local() -> None:
     """Raise CairnError unless the connected node is a development chain of this machine: only there
     is the development mnemonic accepted, and is a chain that lost its contracts one begun anew.
     """
-    provider = networks.active_provider
-    uri = getattr(provider, "uri", None) or getattr(provider, "http_uri", "")
+    uri = node_url()
     try:
-        network = Network(rpc_url=str(uri), chain_id=chain.chain_id)
+        network = Network(rpc_url=uri, chain_id=chain.chain_id)
     except ValidationError as error:
         raise CairnError(f"{uri!r} is no HTTP endpoint on this machine") from error
     check_development_chain(_ConnectedNode(), network)

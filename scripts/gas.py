@@ -17,17 +17,20 @@ from typing import Any
 import click
 from ape import chain, project
 from ape.api import AccountAPI
+from coincurve import PrivateKey
 from eth_account.messages import SignableMessage
 from eth_utils import keccak
 from rich.console import Console
 
 from cairn.chain import Mode, Rules
 from cairn.devices import AIR_QUALITY, Batch, SimulatedDevice, build_batch, simulate_fleet
+from cairn.domain.answers import AnswerRoot
 from cairn.domain.integers import pack_features
 from cairn.domain.losses import LossKind
 from cairn.domain.merkle import MerkleTree, packet_leaf
 from cairn.domain.policy import Acceptance, Credential, Limit
 from cairn.domain.programs import FeatureRule, LayerSpec, Program, dense_program, linear_program
+from cairn.domain.receipts import Receipt, SigningDomain, input_commitment, prediction_leaf
 from cairn.domain.rows import Losses, ValidationSet, evaluate
 from cairn.errors import CairnError
 from scripts._bench import Bench
@@ -48,6 +51,7 @@ DAY_S = 86_400
 PERIOD_S = 300
 PACKETS = 288  # a day at the default period
 N_ROWS = 200  # of a validation set
+N_TOGETHER = 16  # requests answered in one transaction
 WINDOW_S = 3_600
 PRICE_WEI = COIN // 2
 LOCK_WEI = 2 * COIN
@@ -66,6 +70,8 @@ WITHIN = {
     "Timelock.onERC1155BatchReceived": "a collectible calls it when it is sent",
     "AccessPolicy.admit": "the market calls it as it sells",
     "StakeLedger.lock": "InferenceMarket.answer, TrainingRounds.aggregate, Evaluations.post call it",
+    "StakeLedger.lock_serving": "InferenceMarket.answer, answer_batch and answer_root call it",
+    "StakeLedger.slash_reserve": "ReceiptJudge.challenge_receipt calls it",
     "StakeLedger.release": "what settles a request, a round or an evaluation calls it",
     "StakeLedger.slash": "InferenceMarket.challenge and Evaluations.challenge_row call it",
 }
@@ -417,7 +423,7 @@ def trade(
     market.request(*args, value=PRICE_WEI, sender=bench.buyer)
 
     sell(bench, model_id, "4 features", small)
-    bench.vote(market, "set_channels", model_id, AIR_QUALITY.channel_map())
+    bench.vote(bench.system.packet_features, "set_channels", model_id, AIR_QUALITY.channel_map())
     packet = device.packets(bench.stage.now() - 60, 1)[0]
     args = (model_id, packet, WINDOW_S, PRICE_WEI)
     detail = f"4 features, {len(packet)} bytes"
@@ -427,6 +433,8 @@ def trade(
     pay_out(bench)
     add_version(bench, model_id, programs["30 features"])
     sell(bench, model_id, "30 features", programs["30 features"])
+    answer_together(bench, model_id, programs["30 features"])
+    show_receipt(bench, model_id, programs["30 features"])
     pay_out(bench)
     bench.vote(bench.system.model_registry, "end_sale", model_id)
 
@@ -520,14 +528,83 @@ def admit(bench: Bench, device: SimulatedDevice) -> None:
     bench.send(access, "revoke", lock, buyer, 1, sender=issuer)
 
 
+def answer_together(bench: Bench, model_id: int, program: Program) -> None:
+    """A batch, and a root of which one leaf is wrong."""
+    market, stage, operator = bench.system.inference_market, bench.stage, bench.operator
+    features = features_of(program)
+    outputs = program.run_packed(features)
+    bench.system.stake_ledger.deposit(value=2 * N_TOGETHER * LOCK_WEI, sender=operator)
+
+    def ask() -> list[int]:
+        first = market.n_requests() + 1
+        for _ in range(N_TOGETHER):
+            args = (model_id, features, PRICE_WEI, stage.now() + WINDOW_S)
+            market.request(*args, value=PRICE_WEI, sender=bench.buyer)
+        return list(range(first, first + N_TOGETHER))
+
+    detail = f"{N_TOGETHER} requests"
+    batch = (ask(), [outputs] * N_TOGETHER)
+    bench.send(market, "answer_batch", *batch, detail=detail, sender=operator)
+    ids = ask()
+    stage.advance(60, "the turns are over")
+    wrong = outputs[:-1] + bytes([outputs[-1] ^ 1])
+    terms_id = bench.system.model_registry.current_terms(model_id)
+    answers = [(one, wrong if one == ids[-1] else outputs) for one in ids]
+    root = AnswerRoot.of(operator.address, terms_id, answers)
+    posted = (terms_id, root.output_bytes, root.leaves)
+    bench.send(market, "answer_root", *posted, detail=detail, sender=operator)
+    last = N_TOGETHER - 1
+    opening = (root.root_id, last, root.group(last), list(root.proof(last)), features)
+    bench.send(
+        market, "challenge_leaf", *opening, detail=f"of {N_TOGETHER}", sender=bench.members[2]
+    )
+    stage.advance(WINDOW_S + 1, "the windows are over")
+    settled = (root.root_id, root.leaves)
+    bench.send(market, "settle_root", *settled, detail=detail, sender=bench.buyer)
+    bench.send(market, "settle", batch[0], detail=detail, sender=bench.buyer)
+
+
+def show_receipt(bench: Bench, model_id: int, program: Program) -> None:
+    """A reserve, a wrong receipt that costs it, and the way out of the next reserve."""
+    ledger, judge, operator = bench.system.stake_ledger, bench.system.receipt_judge, bench.operator
+    bench.send(ledger, "deposit_reserve", value=LOCK_WEI, sender=operator)
+    bench.stage.advance(10, "a receipt is signed")
+    salt, features, said = bytes(32), features_of(program), bytes(4)
+    terms_id = bench.system.model_registry.current_terms(model_id)
+    terms = bench.system.model_registry.terms(terms_id)
+    receipt = Receipt(
+        model_id=model_id,
+        version=terms.version,
+        program_hash=program.hash,
+        root=prediction_leaf(input_commitment(salt, features), said),
+        issued_at=bench.stage.now(),
+        terms_id=terms_id,
+        operator=bytes.fromhex(operator.address[2:]),
+    )
+    domain = SigningDomain(chain.chain_id, bytes.fromhex(judge.address[2:]))
+    key = PrivateKey(bytes.fromhex(operator.private_key.removeprefix("0x")))
+    fields = (*list(astuple(receipt))[:-1], operator.address)
+    shown = (fields, receipt.sign(key, domain), said, salt, features)
+    bench.send(
+        judge, "challenge_receipt", *shown, [], detail="30 features", sender=bench.members[2]
+    )
+    ledger.deposit_reserve(value=LOCK_WEI, sender=operator)
+    bench.send(ledger, "begin_unbonding_reserve", LOCK_WEI, sender=operator)
+
+
 def stake(bench: Bench) -> None:
-    """The way out for an operator, and a challenger's bounty."""
+    """The way out for an operator, and a challenger's bounty; and the stake that a model asks for."""
     ledger, operator = bench.system.stake_ledger, bench.operator
+    ledger.deposit(value=COIN, sender=bench.buyer)
+    ledger.opt_in(1, sender=bench.buyer)
+    bench.vote(ledger, "set_min_stake", 1, 2 * COIN)
+    bench.send(ledger, "strike", bench.buyer, 1, sender=operator)
     bench.send(ledger, "withdraw_bounty", sender=bench.members[2])
     bench.send(ledger, "opt_out", 1, sender=operator)
     bench.send(ledger, "begin_unbonding", LOCK_WEI, sender=operator)
     bench.stage.advance(ledger.unbonding_s() + 1, "the stake is unbonded")
     bench.send(ledger, "withdraw", sender=operator)
+    bench.send(ledger, "withdraw_reserve", sender=operator)
 
 
 # --- shares and votes ---

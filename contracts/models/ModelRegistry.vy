@@ -425,6 +425,27 @@ def payees(model_id: uint256) -> (address, address, address):
 
 @view
 @external
+def currency_of(model_id: uint256) -> address:
+    return self._models[model_id].currency
+
+
+@view
+@external
+def sale(model_id: uint256) -> IModelRegistry.Sale:
+    terms_id: uint256 = self._current_terms[model_id]
+    if terms_id == 0:
+        return empty(IModelRegistry.Sale)
+    return IModelRegistry.Sale(
+        terms_id=terms_id,
+        terms=self._unpack_terms(terms_id),
+        currency=self._models[model_id].currency,
+        holders=self._models[model_id].share_token,
+        treasury=self._models[model_id].alliance,
+    )
+
+
+@view
+@external
 def version_at(model_id: uint256, alias: bytes32, timestamp: uint256) -> uint256:
     """
     @notice The version that an alias pointed at, at a time not after now; 0 for none.
@@ -442,7 +463,8 @@ def current_terms(model_id: uint256) -> uint256:
 @view
 @external
 def terms(terms_id: uint256) -> IModelRegistry.Terms:
-    assert terms_id != 0 and terms_id <= self.n_terms, "terms: unknown terms"
+    # Every record names its model, from 1.
+    assert self._terms[terms_id] != 0, "terms: unknown terms"
     return self._unpack_terms(terms_id)
 
 

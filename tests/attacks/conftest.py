@@ -21,6 +21,8 @@ from tests.unit.governor.conftest import (  # noqa: F401
 )
 from tests.unit.inference_market.conftest import (  # noqa: F401
     answered,
+    ask,
+    challenge_leaf,
     features,
     ledger,
     lied,
@@ -28,8 +30,12 @@ from tests.unit.inference_market.conftest import (  # noqa: F401
     model_id,
     outputs,
     owed,
+    post,
     request_id,
+    rich,
+    second,
     serving,
+    wrong,
 )
 from tests.unit.share_token.conftest import (  # noqa: F401
     earn,

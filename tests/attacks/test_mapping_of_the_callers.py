@@ -15,8 +15,8 @@ DAY_S = 86_400
 
 
 @pytest.fixture
-def reading(market, model_id, timelock):
-    market.set_channels(model_id, AIR_QUALITY.channel_map(), sender=timelock)
+def reading(system, model_id, timelock):
+    system.packet_features.set_channels(model_id, AIR_QUALITY.channel_map(), sender=timelock)
     return model_id
 
 
@@ -28,11 +28,11 @@ def register(registry, sensor, owner, at):
     )
 
 
-def test_mapping__by_the_buyer__is_the_alliances_alone(market, reading, requester, timelock):
+def test_mapping__by_the_buyer__is_the_alliances_alone(system, reading, requester, timelock):
     for sender in (requester, timelock):
         with ape.reverts():
-            market.set_channels(reading, bytes([8, 8, 8, 8]), sender=sender)
-    assert market.channels_of(reading) == AIR_QUALITY.channel_map()
+            system.packet_features.set_channels(reading, bytes([8, 8, 8, 8]), sender=sender)
+    assert system.packet_features.channels_of(reading) == AIR_QUALITY.channel_map()
 
 
 def test_invented_packet__signed_by_a_key_of_the_buyers__is_refused(
@@ -41,13 +41,13 @@ def test_invented_packet__signed_by_a_key_of_the_buyers__is_refused(
     now = chain.blocks.head.timestamp
     own = simulate_fleet(seed=666, count=1)[0]
     register(system.device_registry, own, requester, now - 100)
-    with ape.reverts("predict: sensor is not admitted"):
+    with ape.reverts("packet: sensor is not admitted"):
         market.predict_from_packet(
             reading, own.packets(now - 50, 1)[0], DAY_S, PRICE, value=PRICE, sender=requester
         )
     # Nor does it help to found an alliance of his own that admits it.
     system.device_registry.admit([own.address], sender=requester)
-    with ape.reverts("predict: sensor is not admitted"):
+    with ape.reverts("packet: sensor is not admitted"):
         market.predict_from_packet(
             reading, own.packets(now - 50, 1)[0], DAY_S, PRICE, value=PRICE, sender=requester
         )

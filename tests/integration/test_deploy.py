@@ -122,14 +122,22 @@ class Run:
             return getattr(project, name).at(at[name])
 
         assert of("Evaluator").PROGRAM_STORE() == at["ProgramStore"]
-        judges = ("TrainingRounds", "InferenceMarket", "Evaluations")
+        judges = ("TrainingRounds", "InferenceMarket", "ReceiptJudge", "Evaluations")
         assert list(of("StakeLedger").judges()) == [at[name] for name in judges]
+        assert of("StakeLedger").REGISTRY() == at["ModelRegistry"]
         assert of("TrainingRounds").DEVICES() == at["DeviceRegistry"]
         assert of("TrainingRounds").REGISTRY() == at["ModelRegistry"]
         assert of("TrainingRounds").LEDGER() == at["StakeLedger"]
         assert of("InferenceMarket").REGISTRY() == at["ModelRegistry"]
         assert of("InferenceMarket").EVALUATOR() == at["Evaluator"]
         assert of("InferenceMarket").LEDGER() == at["StakeLedger"]
+        assert of("InferenceMarket").ACCESS_POLICY() == at["AccessPolicy"]
+        assert of("InferenceMarket").PACKETS() == at["PacketFeatures"]
+        assert of("PacketFeatures").REGISTRY() == at["ModelRegistry"]
+        assert of("PacketFeatures").DEVICES() == at["DeviceRegistry"]
+        assert of("ReceiptJudge").REGISTRY() == at["ModelRegistry"]
+        assert of("ReceiptJudge").EVALUATOR() == at["Evaluator"]
+        assert of("ReceiptJudge").LEDGER() == at["StakeLedger"]
         assert of("ModelRegistry").EVALUATIONS() == at["Evaluations"]
         assert of("ModelRegistry").LEDGER() == at["StakeLedger"]
         assert of("Evaluations").REGISTRY() == at["ModelRegistry"]

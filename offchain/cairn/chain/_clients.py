@@ -11,7 +11,9 @@ from eth_utils.crypto import keccak
 from cairn.chain import _types as t
 from cairn.chain._contract import Contract
 from cairn.chain._types import Call
+from cairn.domain.answers import AnswerRoot
 from cairn.domain.policy import Acceptance, Credential
+from cairn.domain.receipts import Receipt
 from cairn.domain.rows import Losses, LossProof, RowProof, ValidationSet
 
 
@@ -476,6 +478,11 @@ class StakeLedger(Contract):
         t.OptedIn,
         t.OptedOut,
         t.Slashed,
+        t.MinStakeSet,
+        t.ReserveDeposited,
+        t.ReserveUnbondingStarted,
+        t.ReserveWithdrawn,
+        t.ReserveSlashed,
     )
 
     def is_serving(self, operator: str, model_id: int) -> bool:
@@ -499,6 +506,46 @@ class StakeLedger(Contract):
 
     def bounty_wei(self, challenger: str) -> int:
         return int(self.read("bounty_wei", challenger))
+
+    def min_stake_wei(self, model_id: int) -> int:
+        """The stake without which nobody serves a model."""
+        return int(self.read("min_stake_wei", model_id))
+
+    def n_serving(self, model_id: int) -> int:
+        return int(self.read("n_serving", model_id))
+
+    def serving(self, model_id: int, first: int = 0, count: int = 100) -> list[str]:
+        """Operators who opted into a model, at most 100 from a place in the list."""
+        return [str(one) for one in self.read("serving", model_id, first, count)]
+
+    def reserve_wei(self, operator: str) -> int:
+        """What stands behind an operator's receipts and is not on its way out."""
+        return int(self.read("reserve_wei", operator))
+
+    def reserve_unbonding_wei(self, operator: str) -> int:
+        return int(self.read("reserve_unbonding_wei", operator))
+
+    def reserve_ready_at(self, operator: str) -> int:
+        return int(self.read("reserve_ready_at", operator))
+
+    def reserve_since(self, operator: str) -> int:
+        """The reserve stands behind receipts issued later than this, unix seconds."""
+        return int(self.read("reserve_since", operator))
+
+    def deposit_reserve(self, amount_wei: int) -> Call:
+        return self.call("deposit_reserve", value=amount_wei)
+
+    def begin_unbonding_reserve(self, amount_wei: int) -> Call:
+        return self.call("begin_unbonding_reserve", amount_wei)
+
+    def withdraw_reserve(self) -> Call:
+        return self.call("withdraw_reserve")
+
+    def strike(self, operator: str, model_id: int) -> Call:
+        return self.call("strike", operator, model_id)
+
+    def set_min_stake(self, model_id: int, amount_wei: int) -> Call:
+        return self.call("set_min_stake", model_id, amount_wei)
 
     def deposit(self, amount_wei: int) -> Call:
         return self.call("deposit", value=amount_wei)
@@ -579,14 +626,60 @@ class TrainingRounds(Contract):
         return self.call("cancel", round_id)
 
 
+class PacketFeatures(Contract):
+    NAME = "PacketFeatures"
+    EVENTS = (t.ChannelsSet,)
+
+    def channels_of(self, model_id: int) -> bytes:
+        """Each feature's place in a reading, a byte each; empty if the model reads no packets."""
+        return bytes(self.read("channels_of", model_id))
+
+    def set_channels(self, model_id: int, channels: bytes) -> Call:
+        return self.call("set_channels", model_id, channels)
+
+
+class ReceiptJudge(Contract):
+    NAME = "ReceiptJudge"
+    EVENTS = (t.ReceiptChallenged,)
+
+    def challenge_receipt(
+        self,
+        receipt: Receipt,
+        signature: bytes,
+        outputs: bytes,
+        salt: bytes,
+        features: bytes,
+        proof: Sequence[bytes] = (),
+    ) -> Call:
+        """Of a receipt for several predictions, `proof` is that of the one that is shown."""
+        fields = (
+            receipt.model_id,
+            receipt.version,
+            receipt.program_hash,
+            receipt.root,
+            receipt.issued_at,
+            receipt.terms_id,
+            receipt.operator,
+        )
+        return self.call(
+            "challenge_receipt", fields, signature, outputs, salt, features, list(proof)
+        )
+
+
 class InferenceMarket(Contract):
     NAME = "InferenceMarket"
     EVENTS = (
         t.Predicted,
         t.PacketRead,
-        t.ChannelsSet,
         t.Requested,
+        t.CallbackAsked,
         t.Answered,
+        t.CalledBack,
+        t.RootAnswered,
+        t.RootSettled,
+        t.LeafChallenged,
+        t.Displaced,
+        t.DisplacedReleased,
         t.Settled,
         t.Refunded,
         t.Challenged,
@@ -609,13 +702,6 @@ class InferenceMarket(Contract):
     def predict(self, model_id: int, features: bytes, max_price: int, *, value: int = 0) -> Call:
         return self.call("predict", model_id, features, max_price, value=value)
 
-    def channels_of(self, model_id: int) -> bytes:
-        """Each feature's place in a reading, a byte each; empty if the model reads no packets."""
-        return bytes(self.read("channels_of", model_id))
-
-    def set_channels(self, model_id: int, channels: bytes) -> Call:
-        return self.call("set_channels", model_id, channels)
-
     def predict_from_packet(
         self, model_id: int, packet: bytes, max_age_s: int, max_price: int, *, value: int = 0
     ) -> Call:
@@ -629,9 +715,56 @@ class InferenceMarket(Contract):
         deadline: int,
         operator: str = t.ZERO_ADDRESS,
         *,
+        callback: str = t.ZERO_ADDRESS,
+        callback_gas: int = 0,
+        terms_id: int = 0,
         value: int = 0,
     ) -> Call:
-        return self.call("request", model_id, features, max_price, deadline, operator, value=value)
+        return self.call(
+            "request",
+            model_id,
+            features,
+            max_price,
+            deadline,
+            operator,
+            callback,
+            callback_gas,
+            terms_id,
+            value=value,
+        )
+
+    def may_ask(self, model_id: int, caller: str) -> str:
+        """Why a caller may not buy a prediction now; empty if he may."""
+        return str(self.read("may_ask", model_id, caller))
+
+    def turn_of(self, request_id: int) -> str:
+        """The only operator who may answer an open request now; the zero address if any may."""
+        return str(self.read("turn_of", request_id))
+
+    def refundable_at(self, request_id: int) -> int:
+        """The first unix second in which an open request is given back."""
+        return int(self.read("refundable_at", request_id))
+
+    def get_root(self, root_id: bytes) -> t.Root:
+        return self._struct(t.Root, "get_root", root_id)
+
+    def is_leaf_slashed(self, root_id: bytes, index: int) -> bool:
+        return bool(self.read("is_leaf_slashed", root_id, index))
+
+    def answer_batch(self, answers: Sequence[tuple[int, bytes]]) -> Call:
+        """`answers`: (request id, packed outputs), at most 32."""
+        ids, outputs = [one for one, _ in answers], [one for _, one in answers]
+        return self.call("answer_batch", ids, outputs)
+
+    def answer_root(self, root: AnswerRoot) -> Call:
+        return self.call("answer_root", root.terms_id, root.output_bytes, root.leaves)
+
+    def settle_root(self, root: AnswerRoot) -> Call:
+        return self.call("settle_root", root.root_id, root.leaves)
+
+    def challenge_leaf(self, root: AnswerRoot, index: int, features: bytes) -> Call:
+        proof = list(root.proof(index))
+        return self.call("challenge_leaf", root.root_id, index, root.group(index), proof, features)
 
     def answer(self, request_id: int, outputs: bytes) -> Call:
         return self.call("answer", request_id, outputs)

@@ -117,6 +117,25 @@ class Contract:
             raise AbiError(f"{label} does not take these arguments: {error}") from error
         return Call(self.address, data, value, label)
 
+    def read_call(self, data: bytes) -> tuple[str, tuple[Any, ...]] | None:
+        """The function and the arguments that a call's data says: structs as dicts, addresses with
+        their checksum. None unless the data is exactly what these arguments encode to.
+        """
+        for name, entries in self._functions.items():
+            for entry in entries:
+                if data[:4] != keccak(text=_signature(entry))[:4]:
+                    continue
+                types = _types(entry["inputs"])
+                try:
+                    raw = decode(types, data[4:])
+                    if data[4:] != encode(types, raw):
+                        return None
+                except (DecodingError, EncodingError, ValueError, OverflowError):
+                    return None
+                pairs = zip(entry["inputs"], raw, strict=True)
+                return name, tuple(_normalised(parameter, one) for parameter, one in pairs)
+        return None
+
     def read_all(self, function: str, *args: Any, sender: str | None = None) -> tuple[Any, ...]:
         """All values that a view returns. Raises `Reverted`, `NodeUnreachable`, `AbiError`."""
         entry = self._function(function, len(args))

@@ -13,7 +13,9 @@ from cairn.chain._clients import (
     Governor,
     InferenceMarket,
     ModelRegistry,
+    PacketFeatures,
     ProgramStore,
+    ReceiptJudge,
     ShareToken,
     StakeLedger,
     Timelock,
@@ -39,7 +41,9 @@ class System:
     evaluator: Evaluator
     stakes: StakeLedger
     rounds: TrainingRounds
+    packets: PacketFeatures
     market: InferenceMarket
+    receipts: ReceiptJudge
     evaluations: Evaluations
     factory: AllianceFactory
 
@@ -69,7 +73,9 @@ class System:
             evaluator=Evaluator(node, at("Evaluator")),
             stakes=StakeLedger(node, at("StakeLedger")),
             rounds=TrainingRounds(node, at("TrainingRounds")),
+            packets=PacketFeatures(node, at("PacketFeatures")),
             market=InferenceMarket(node, at("InferenceMarket")),
+            receipts=ReceiptJudge(node, at("ReceiptJudge")),
             evaluations=Evaluations(node, at("Evaluations")),
             factory=AllianceFactory(node, at("AllianceFactory")),
         )

@@ -211,9 +211,26 @@ class Request:
     operator: str
     answered_at: int
     outputs_hash: bytes
+    made_at: int = 0
+    callback: str = ZERO_ADDRESS
+    callback_gas: int = 0
+    is_displaced: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "status", Status(self.status))
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """Answers posted together; `posted_at` is 0 if there is no such root."""
+
+    operator: str
+    terms_id: int
+    posted_at: int
+    n_leaves: int
+    output_bytes: int
+    n_slashed: int
+    is_settled: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -650,6 +667,72 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True)
+class RootAnswered:
+    root_id: bytes
+    operator: str
+    terms_id: int
+    challengeable_until: int
+    output_bytes: int
+    leaves: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackAsked:
+    request_id: int
+    callback: str
+    callback_gas: int
+
+
+@dataclass(frozen=True, slots=True)
+class CalledBack:
+    request_id: int
+    callback: str
+    success: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RootSettled:
+    root_id: bytes
+    operator: str
+    n_settled: int
+    n_lapsed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Displaced:
+    """An older root took the request; the answer of the operator named here is judged on, unpaid."""
+
+    request_id: int
+    operator: str
+
+
+@dataclass(frozen=True, slots=True)
+class DisplacedReleased:
+    request_id: int
+    operator: str
+
+
+@dataclass(frozen=True, slots=True)
+class LeafChallenged:
+    root_id: bytes
+    request_id: int
+    operator: str
+    challenger: str
+    index: int
+    is_refunded: bool
+    outputs: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptChallenged:
+    operator: str
+    challenger: str
+    model_id: int
+    digest: bytes
+    outputs: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Settled:
     request_id: int
     operator: str
@@ -712,6 +795,41 @@ class OptedIn:
 class OptedOut:
     operator: str
     model_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class MinStakeSet:
+    model_id: int
+    amount_wei: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReserveDeposited:
+    operator: str
+    amount_wei: int
+    reserve_wei: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReserveUnbondingStarted:
+    operator: str
+    amount_wei: int
+    ready_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReserveWithdrawn:
+    operator: str
+    amount_wei: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReserveSlashed:
+    operator: str
+    judge: str
+    amount_wei: int
+    bounty_to: str
+    bounty_wei: int
 
 
 @dataclass(frozen=True, slots=True)

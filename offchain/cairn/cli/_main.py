@@ -28,6 +28,7 @@ ENTRIES = {
     "inspect": Entry("cairn.cli._programs", "inspect", "Show what a program file holds."),
     "models": Entry("cairn.cli._models", "models", "List, show and search the registry's models."),
     "operator": Entry("cairn.cli._operator", "operator", "Answer requests with stake behind it."),
+    "proposal": Entry("cairn.cli._proposal", "proposal", "Propose, vote, queue, execute, read."),
     "providers": Entry("cairn.cli._models", "providers", "Search the operators with stake."),
     "serve": Entry("cairn.cli._serve", "serve", "Serve models over HTTP."),
     "storage": Entry("cairn.cli._storage", "storage", "Add, fetch, pin and check content."),

@@ -41,6 +41,7 @@ class Shop:
             env={
                 "CAIRN_DEPLOYMENT": str(self.stage.deployment),
                 "CAIRN_STORE": str(self.stage.var / "store"),
+                "CAIRN_CATALOG_DATABASE": f"sqlite:///{self.stage.var / 'catalog.db'}",
             },
         )
 

@@ -67,6 +67,11 @@ def test_launch__done__leaves_nobody_else_in_power(factory, stranger, settings, 
         assert not any(timelock.hasRole(role, account) for role in roles)
     held = [timelock.hasRole(role, launched.governor) for role in roles]
     assert held == [False, True, True, True]
+    # No other role was ever given, to anyone.
+    granted = receipt.decode_logs(timelock.RoleGranted)
+    assert [(event.role, event.account) for event in granted] == [
+        (role, launched.governor) for role in roles[1:]
+    ]
     token = project.ShareToken.at(launched.shares)
     assert token.balanceOf(stranger) == token.balanceOf(factory) == token.balanceOf(charter) == 0
 

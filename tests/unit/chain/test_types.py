@@ -14,7 +14,9 @@ CONTRACTS = (
     "Governor",
     "InferenceMarket",
     "ModelRegistry",
+    "PacketFeatures",
     "ProgramStore",
+    "ReceiptJudge",
     "ShareToken",
     "StakeLedger",
     "Timelock",
@@ -33,6 +35,7 @@ STRUCTS = {
     chain.Update: ("TrainingRounds", "update"),
     chain.Aggregate: ("TrainingRounds", "aggregate_of"),
     chain.Request: ("InferenceMarket", "get_request"),
+    chain.Root: ("InferenceMarket", "get_root"),
 }
 EVENTS = {
     entry["name"]: [value["name"] for value in entry["inputs"]]

@@ -1,8 +1,16 @@
+from collections.abc import Callable
+
 import pytest
+
+from cairn.domain.answers import AnswerRoot
+from cairn.domain.integers import pack_features
 
 PRICE = 10**18
 WINDOW_S = 3_600
 LOCK_WEI = 2 * 10**18
+TURN_S = 15
+ROOT_GRACE_S = 86_400
+ZERO = "0x0000000000000000000000000000000000000000"
 
 
 @pytest.fixture(scope="session")
@@ -33,8 +41,6 @@ def serving(ledger, operator, model_id):
 
 @pytest.fixture
 def features(published_program):
-    from cairn.domain.integers import pack_features
-
     return pack_features([100 * (i + 1) for i in range(published_program.n_features)])
 
 
@@ -68,3 +74,68 @@ def lied(market, request_id, serving, outputs):
 def owed(market, alliance):
     """What an account may have from the market, in the alliance's currency."""
     return lambda account: market.owed(account, alliance.share_token.currency())
+
+
+@pytest.fixture
+def second(ledger, accounts, model_id):
+    """Another operator, staked for two answers and opted in."""
+    account = accounts[7]
+    ledger.deposit(value=2 * LOCK_WEI, sender=account)
+    ledger.opt_in(model_id, sender=account)
+    return account
+
+
+@pytest.fixture
+def ask(market, model_id, features, requester, chain) -> Callable[..., list[int]]:
+    """Make requests, each alive for some time; their ids."""
+
+    def ask_(count: int, life_s: int = 1_000, **names: str) -> list[int]:
+        ids = []
+        for _ in range(count):
+            deadline = chain.blocks.head.timestamp + life_s
+            args = (model_id, features, PRICE, deadline, *names.values())
+            market.request(*args, value=PRICE, sender=requester)
+            ids.append(market.n_requests())
+        return ids
+
+    return ask_
+
+
+@pytest.fixture
+def wrong(outputs):
+    return outputs[:-1] + bytes([outputs[-1] ^ 1])
+
+
+@pytest.fixture
+def rich(ledger, serving):
+    """The operator, with stake for a hundred answers more."""
+    ledger.deposit(value=100 * LOCK_WEI, sender=serving)
+    return serving
+
+
+@pytest.fixture
+def post(market, system, model_id) -> Callable[..., AnswerRoot]:
+    """Have an operator post a root over (request id, outputs) pairs."""
+
+    def post_(operator, answers) -> AnswerRoot:
+        terms_id = system.model_registry.current_terms(model_id)
+        root = AnswerRoot.of(operator.address, terms_id, answers)
+        market.answer_root(terms_id, root.output_bytes, root.leaves, sender=operator)
+        return root
+
+    return post_
+
+
+@pytest.fixture
+def challenge_leaf(market, features) -> Callable[..., object]:
+    def challenge(root: AnswerRoot, index: int, sender, shown=None):
+        return market.challenge_leaf(
+            root.root_id,
+            index,
+            root.group(index),
+            list(root.proof(index)),
+            features if shown is None else shown,
+            sender=sender,
+        )
+
+    return challenge

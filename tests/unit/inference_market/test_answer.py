@@ -1,7 +1,7 @@
 import ape
 from eth_utils import keccak
 
-from tests.unit.inference_market.conftest import LOCK_WEI, PRICE, WINDOW_S
+from tests.unit.inference_market.conftest import LOCK_WEI, PRICE, TURN_S, WINDOW_S, ZERO
 
 
 def test_answer__serving_operator__stands_with_stake_behind_it(
@@ -19,9 +19,7 @@ def test_answer__serving_operator__stands_with_stake_behind_it(
 
 
 def test_answer__stranger__reverts(market, request_id, outputs, refused_to_outsiders):
-    refused_to_outsiders(
-        market.answer, request_id, outputs, reason="answer: caller does not serve it"
-    )
+    refused_to_outsiders(market.answer, request_id, outputs, reason="lock: operator does not serve")
 
 
 def test_answer__twice__reverts(market, answered, serving, outputs):
@@ -36,7 +34,7 @@ def test_answer__after_the_deadline__reverts(market, request_id, serving, output
 
 
 def test_answer__unknown_request__reverts(market, request_id, serving, outputs):
-    with ape.reverts("market: unknown request"):
+    with ape.reverts("answer: request is not open"):
         market.answer(request_id + 1, outputs, sender=serving)
 
 
@@ -57,3 +55,48 @@ def test_answer__another_operator_is_named__reverts(
     with ape.reverts("answer: another operator is named"):
         market.answer(request_id, outputs, sender=challenger)
     market.answer(request_id, outputs, sender=serving)
+
+
+def test_answer__in_anothers_turn__waits_until_it_is_over(
+    market, model_id, serving, second, outputs, ask, requester, pass_time
+):
+    [request_id] = ask(1)
+    turn = market.turn_of(request_id)
+    other = second if turn == serving else serving
+    with ape.reverts("answer: it is another's turn"):
+        market.answer(request_id, outputs, sender=other)
+    pass_time(TURN_S + 1)
+    assert market.turn_of(request_id) == ZERO
+    market.answer(request_id, outputs, sender=other)
+    assert market.get_request(request_id).operator == other
+
+
+def test_answer__in_the_callers_turn__is_taken_at_once(
+    market, serving, second, outputs, ask, accounts
+):
+    [request_id] = ask(1)
+    market.answer(request_id, outputs, sender=accounts[market.turn_of(request_id)])
+
+
+def test_answer__turn_of_one_who_lost_his_stake__is_anyones(
+    market, serving, second, ledger, outputs, ask
+):
+    [request_id] = ask(1)
+    turn = market.turn_of(request_id)
+    idle, other = (serving, second) if turn == serving else (second, serving)
+    ledger.begin_unbonding(ledger.free_wei(idle), sender=idle)
+    assert market.turn_of(request_id) == ZERO
+    market.answer(request_id, outputs, sender=other)
+
+
+def test_turn_of__many_requests__falls_on_each_operator(market, serving, second, ask):
+    assert {market.turn_of(one) for one in ask(12)} == {serving.address, second.address}
+
+
+def test_turn_of__named_operator__is_his_to_the_end(
+    market, model_id, features, requester, serving, chain, pass_time
+):
+    deadline = chain.blocks.head.timestamp + 1_000
+    market.request(model_id, features, PRICE, deadline, serving, value=PRICE, sender=requester)
+    pass_time(900)
+    assert market.turn_of(market.n_requests()) == serving

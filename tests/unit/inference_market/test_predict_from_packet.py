@@ -50,9 +50,9 @@ def packet(sensor, now):
 
 
 @pytest.fixture
-def reading(market, model_id, timelock):
+def reading(system, model_id, timelock):
     """The model, told its channels."""
-    market.set_channels(model_id, CHANNELS, sender=timelock)
+    system.packet_features.set_channels(model_id, CHANNELS, sender=timelock)
     return model_id
 
 
@@ -82,9 +82,9 @@ def test_predict_from_packet__paid__runs_the_program_on_what_was_signed(
 
 @pytest.mark.parametrize("channels", [bytes(range(9)) + bytes(range(10, 16)), bytes([15, 0, 7, 8])])
 def test_predict_from_packet__any_channels__in_the_order_that_was_said(
-    market, model_id, timelock, admitted, sensor, packet, requester, channels
+    market, system, model_id, timelock, admitted, sensor, packet, requester, channels
 ):
-    market.set_channels(model_id, channels, sender=timelock)
+    system.packet_features.set_channels(model_id, channels, sender=timelock)
     _, readings = PacketVerifier(sensor.device).verify(packet)
     features = select_channels(readings, channels)
     if len(channels) == 4:
@@ -103,7 +103,7 @@ def test_predict_from_packet__any_channels__in_the_order_that_was_said(
 def test_predict_from_packet__model_without_channels__reverts(
     market, model_id, admitted, packet, requester
 ):
-    with ape.reverts("predict: model reads no packets"):
+    with ape.reverts("packet: model reads no packets"):
         market.predict_from_packet(model_id, packet, DAY_S, PRICE, value=PRICE, sender=requester)
 
 
@@ -122,7 +122,7 @@ def test_predict_from_packet__sensor_not_admitted__reverts(
     market, reading, admitted, sensor, packet, requester, timelock
 ):
     admitted.expel([sensor.address], sender=timelock)
-    with ape.reverts("predict: sensor is not admitted"):
+    with ape.reverts("packet: sensor is not admitted"):
         market.predict_from_packet(reading, packet, DAY_S, PRICE, value=PRICE, sender=requester)
 
 
@@ -130,7 +130,7 @@ def test_predict_from_packet__sensor_revoked__reverts(
     market, reading, admitted, sensor, packet, requester, owner
 ):
     admitted.revoke(sensor.address, sender=owner)
-    with ape.reverts("predict: sensor is not admitted"):
+    with ape.reverts("packet: sensor is not admitted"):
         market.predict_from_packet(reading, packet, DAY_S, PRICE, value=PRICE, sender=requester)
 
 
@@ -144,7 +144,7 @@ def test_predict_from_packet__older_than_the_caller_takes__reverts(
     market, reading, admitted, packet, requester, pass_time
 ):
     pass_time(600)
-    with ape.reverts("predict: packet is too old"):
+    with ape.reverts("packet: too old"):
         market.predict_from_packet(reading, packet, 600, PRICE, value=PRICE, sender=requester)
     for any_age in (3_600, 2**256 - 1):
         market.predict_from_packet(reading, packet, any_age, PRICE, value=PRICE, sender=requester)
@@ -154,7 +154,7 @@ def test_predict_from_packet__from_the_future__reverts(
     market, reading, admitted, sensor, requester, now
 ):
     packet = sensor.packets(now + 1_000, 1)[0]
-    with ape.reverts("predict: packet from the future"):
+    with ape.reverts("packet: from the future"):
         market.predict_from_packet(reading, packet, DAY_S, PRICE, value=PRICE, sender=requester)
 
 

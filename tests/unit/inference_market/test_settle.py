@@ -22,13 +22,15 @@ def test_settle__in_the_window__reverts(market, answered, stranger, pass_time):
         market.settle([answered], sender=stranger)
 
 
-def test_settle__open_or_settled_or_repeated__reverts(market, answered, stranger, pass_time):
+def test_settle__settled_or_repeated__is_passed_over(
+    market, answered, stranger, serving, owed, ledger, pass_time
+):
     pass_time(WINDOW_S + 1)
-    with ape.reverts("settle: no answer stands"):
-        market.settle([answered, answered], sender=stranger)
+    receipt = market.settle([answered, answered], sender=stranger)
+    assert len(receipt.decode_logs(market.Settled)) == 1
     market.settle([answered], sender=stranger)
-    with ape.reverts("settle: no answer stands"):
-        market.settle([answered], sender=stranger)
+    assert owed(serving) == PRICE * 3 // 10
+    assert ledger.free_wei(serving) == 2 * LOCK_WEI
 
 
 def test_settle__unanswered__reverts(market, request_id, stranger):

@@ -80,10 +80,11 @@ def test_withdraw_bounty__stranger__has_nothing(
     refused_to_outsiders(ledger.withdraw_bounty, reason="bounty: nothing earned")
 
 
-def test_is_judge__only_those_who_judge_statements(ledger, system, stranger):
+def test_is_judge__only_who_was_named_at_construction(ledger, system, stranger):
     assert list(ledger.judges()) == [
         system.training_rounds.address,
         system.inference_market.address,
+        system.receipt_judge.address,
         system.evaluations.address,
     ]
     assert ledger.is_judge(system.inference_market)
