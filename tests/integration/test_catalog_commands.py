@@ -66,6 +66,23 @@ def test_models_search__by_name_sale_and_price__finds_what_is_so_now(
     assert version["program_hash"] == "0x" + stored.program_hash.hex()
 
 
+def test_search__tags_and_listings__are_those_said_on_chain(
+    oracle: Oracle, command: Command
+) -> None:
+    models, model_id = oracle.system.models, oracle.model_id
+    oracle.send(ALLIANCE, models.tag(model_id, ["tiny", "linear"]))
+    oracle.send(ALLIANCE, models.untag(model_id, ["linear"]))
+    oracle.send(OPERATOR, models.list_endpoint(model_id, "https://answers.example"))
+    [row] = found(command, "models", "search", "--tag", "tiny")
+    operator = oracle.signer(OPERATOR).address
+    assert (row["id"], row["tags"]) == (model_id, ["tiny"])
+    assert row["endpoints"] == {operator: "https://answers.example"}
+    assert found(command, "models", "search", "--tag", "linear") == []
+    rows = found(command, "providers", "search", "--model", str(model_id))
+    listed = {row["operator"]: row["endpoints"] for row in rows}
+    assert listed[operator] == {str(model_id): "https://answers.example"}
+
+
 def test_providers_search__stake__is_the_ledgers(oracle: Oracle, command: Command) -> None:
     rows = found(command, "providers", "search", "--model", str(oracle.model_id))
     stakes = {row["operator"]: int(row["stake_wei"]) for row in rows}
