@@ -12,8 +12,8 @@ RUN = @$(PYTHON) tools/run.py
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test up down gas kubo bench-data bench-governance bench-inference bench-oracle bench-storage sim-rounds soak-ingest \
-	lint format lock clean
+.PHONY: help setup demo test up down gas kubo bench-data bench-governance bench-inference \
+	bench-oracle bench-storage sim-rounds soak-ingest soak-oracle lint format lock clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -72,6 +72,11 @@ soak-ingest: ## kill the ingester fifty times under load; CAIRN_SOAK_KILLS and C
 	$(SETUP)
 	@CAIRN_SOAK_KILLS=$${CAIRN_SOAK_KILLS:-50} $(PYTHON) tools/run.py python -m pytest -p no:ape_test -q -s \
 		--timeout 1800 tests/integration/test_ingest_kill.py $(ARGS)
+
+soak-oracle: ## three operators for ten minutes, one lying, all killed, and the node; CAIRN_SOAK_S shortens it
+	$(SETUP)
+	@CAIRN_SOAK_S=$${CAIRN_SOAK_S:-600} CAIRN_SOAK_REQUESTS=$${CAIRN_SOAK_REQUESTS:-3000} \
+		$(PYTHON) tools/run.py python -m pytest -p no:ape_test -q -s tests/integration/test_oracle_soak.py $(ARGS)
 
 lint: ## format, lint, type and layer checks; changes nothing
 	$(SETUP) --lint

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import http.client
 import json
 import os
@@ -17,6 +18,7 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 from cairn.chain import (
+    ZERO_ADDRESS,
     Answered,
     Call,
     InferenceMarket,
@@ -60,16 +62,11 @@ class Anvil:
         self.port = free_port()
         self.url = f"http://{LOOPBACK}:{self.port}"
 
+    def _arguments(self) -> list[str]:
+        return f"anvil --chain-id {CHAIN_ID} --port {self.port} --accounts 20".split()
+
     def __enter__(self) -> Self:
-        command = [
-            "anvil",
-            "--chain-id",
-            str(CHAIN_ID),
-            "--port",
-            str(self.port),
-            "--accounts",
-            "20",
-        ]
+        command = self._arguments()
         self._process = subprocess.Popen(
             command,
             stdout=subprocess.PIPE,
@@ -116,6 +113,46 @@ class Anvil:
     def advance(self, seconds: int) -> None:
         self.ask("evm_increaseTime", seconds)
         self.mine()
+
+
+class FrailAnvil(Anvil):
+    """A node that is killed on purpose. What was mined is there when it comes back, as on a node with a
+    disk; what waited to be mined is lost. It mines when `tick` says so, `seconds` of the chain's clock later.
+    """
+
+    def __init__(self, folder: Path, state: bytes) -> None:
+        super().__init__()
+        self._file = folder / "state.json"
+        self._file.write_bytes(state)
+        self.kills = 0
+
+    @staticmethod
+    def state_of(node: Anvil) -> bytes:
+        return gzip.decompress(bytes.fromhex(node.ask("anvil_dumpState")[2:]))
+
+    def _arguments(self) -> list[str]:
+        return [*super()._arguments(), "--no-mining", "--load-state", str(self._file)]
+
+    def __enter__(self) -> Self:
+        super().__enter__()
+        self._now = self.timestamp()
+        return self
+
+    def timestamp(self) -> int:
+        return int(self.ask("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
+
+    def tick(self, seconds: int) -> None:
+        self._now += seconds
+        self.ask("evm_setNextBlockTimestamp", self._now)
+        self.mine()
+
+    def die(self) -> None:
+        self._file.write_bytes(self.state_of(self))
+        self.__exit__()
+        self.kills += 1
+
+    def come_back(self) -> None:
+        self.__enter__()
 
 
 class Gate:
@@ -272,9 +309,13 @@ class Oracle:
             self.send(index, system.stakes.opt_in(self.model_id))
         return self.model_id
 
-    def ask(self, features: bytes = FEATURES) -> int:
+    def ask(self, features: bytes = FEATURES, *, operator: int | None = OPERATOR) -> int:
+        """A request that names its operator, so that nobody need wait for his turn; None names nobody."""
         deadline = self.system.node.head().timestamp + 6 * 3_600
-        call = self.market.request(self.model_id, features, self.price, deadline, value=self.price)
+        named = ZERO_ADDRESS if operator is None else self.signer(operator).address
+        call = self.market.request(
+            self.model_id, features, self.price, deadline, named, value=self.price
+        )
         self.send(REQUESTER, call)
         return self.market.n_requests()
 

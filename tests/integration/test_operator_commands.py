@@ -59,7 +59,7 @@ def test_operator_commands__from_nothing_to_earnings_and_out(
     assert status["serves"] == [oracle.model_id]
 
     # He answers by hand what the worker would have answered.
-    request_id = oracle.ask()
+    request_id = oracle.ask(operator=NEWCOMER)
     oracle.send(NEWCOMER, oracle.market.answer(request_id, RIGHT))
     assert status_of(command)["locked_wei"] == COIN
     oracle.anvil.advance(WINDOW_S + 1)

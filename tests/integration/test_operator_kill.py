@@ -115,7 +115,7 @@ def test_operator__killed_and_its_database_lost__does_not_answer_again(
 def test_operator__rival_lies__is_challenged_and_slashed(oracle: Oracle, worker: Worker) -> None:
     rival = oracle.signer(RIVAL).address
     stake = oracle.system.stakes.stake_wei(rival)
-    request_id = oracle.ask()
+    request_id = oracle.ask(operator=RIVAL)
     oracle.send(RIVAL, oracle.market.answer(request_id, WRONG))
     worker.start()
     worker.wait_for("slashed", request=request_id)

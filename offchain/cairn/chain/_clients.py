@@ -488,6 +488,10 @@ class StakeLedger(Contract):
     def is_serving(self, operator: str, model_id: int) -> bool:
         return bool(self.read("is_serving", operator, model_id))
 
+    def turn_of(self, model_id: int, seed: int) -> str:
+        """The operator on whom a seed falls; the zero address if there is none."""
+        return str(self.read("turn_of", model_id, seed))
+
     def free_wei(self, operator: str) -> int:
         """Stake that neither backs a statement nor unbonds."""
         return int(self.read("free_wei", operator))
@@ -517,6 +521,13 @@ class StakeLedger(Contract):
     def serving(self, model_id: int, first: int = 0, count: int = 100) -> list[str]:
         """Operators who opted into a model, at most 100 from a place in the list."""
         return [str(one) for one in self.read("serving", model_id, first, count)]
+
+    def operators_of(self, model_id: int) -> list[str]:
+        """All who opted into a model."""
+        found: list[str] = []
+        for first in range(0, self.n_serving(model_id), 100):
+            found += self.serving(model_id, first)
+        return found
 
     def reserve_wei(self, operator: str) -> int:
         """What stands behind an operator's receipts and is not on its way out."""

@@ -21,6 +21,7 @@ from hexbytes import HexBytes
 from cairn.chain import _types as t
 from cairn.chain._errors import NodeRefused, Reverted
 from cairn.chain._types import Call, Head, Log, Receipt
+from cairn.domain.answers import TURN_S, AnswerRoot
 
 GWEI = 10**9
 
@@ -362,6 +363,14 @@ class FakeLedger(FakeContract):
         self.serving: set[tuple[str, int]] = set()
         self.bounties: dict[str, int] = {}
         self.withdrawn: dict[str, int] = {}
+        self.turns: dict[int, str] = {}
+        """Seed -> whose turn it is, as the test says; nobody's if it does not."""
+
+    def operators_of(self, model_id: int) -> list[str]:
+        return sorted(operator for operator, served in self.serving if served == model_id)
+
+    def turn_of(self, model_id: int, seed: int) -> str:
+        return self.turns.get(seed, t.ZERO_ADDRESS)
 
     def bounty_wei(self, challenger: str) -> int:
         return self.bounties.get(challenger, 0)
@@ -413,9 +422,20 @@ class FakeRegistry(FakeContract):
 
 
 class FakeMarket(FakeContract):
-    """InferenceMarket: requests, answers, challenges. `evaluate` says what is right."""
+    """InferenceMarket: requests, answers, roots, challenges. `evaluate` says what is right."""
 
-    EVENTS = (t.Requested, t.Answered, t.Settled, t.Refunded, t.Challenged)
+    EVENTS = (
+        t.Requested,
+        t.Answered,
+        t.RootAnswered,
+        t.Settled,
+        t.RootSettled,
+        t.Displaced,
+        t.DisplacedReleased,
+        t.Refunded,
+        t.Challenged,
+        t.LeafChallenged,
+    )
 
     def __init__(
         self,
@@ -428,21 +448,41 @@ class FakeMarket(FakeContract):
         super().__init__(chain, address)
         self.requests: dict[int, t.Request] = {}
         self.answers: dict[int, list[bytes]] = {}
+        self.roots: dict[bytes, tuple[AnswerRoot, t.Root]] = {}
+        self.slashed_leaves: set[tuple[bytes, int]] = set()
         self._parts = _Parts(registry, ledger, evaluate)
 
     def state(self) -> dict[str, Any]:
         return {
             "requests": dict(self.requests),
             "answers": {k: list(v) for k, v in self.answers.items()},
+            "roots": dict(self.roots),
+            "slashed_leaves": set(self.slashed_leaves),
         }
 
     # what clients read
     def get_request(self, request_id: int) -> t.Request:
         return self.requests[request_id]
 
+    def get_root(self, root_id: bytes) -> t.Root:
+        return self.roots[root_id][1]
+
     # what clients build
     def answer(self, request_id: int, outputs: bytes) -> Call:
         return self.call("answer", request_id, outputs)
+
+    def answer_batch(self, answers: Sequence[tuple[int, bytes]]) -> Call:
+        return self.call("answer_batch", [one for one, _ in answers], [one for _, one in answers])
+
+    def answer_root(self, root: AnswerRoot) -> Call:
+        return self.call("answer_root", root.terms_id, root.output_bytes, root.leaves)
+
+    def settle_root(self, root: AnswerRoot) -> Call:
+        return self.call("settle_root", root.root_id, root.leaves)
+
+    def challenge_leaf(self, root: AnswerRoot, index: int, features: bytes) -> Call:
+        proof = list(root.proof(index))
+        return self.call("challenge_leaf", root.root_id, index, root.group(index), proof, features)
 
     def challenge(self, request_id: int, features: bytes) -> Call:
         return self.call("challenge", request_id, features)
@@ -451,9 +491,14 @@ class FakeMarket(FakeContract):
         return self.call("settle", list(request_ids))
 
     def request(
-        self, terms_id: int, features: bytes, deadline: int, operator: str = t.ZERO_ADDRESS
+        self,
+        terms_id: int,
+        features: bytes,
+        deadline: int,
+        operator: str = t.ZERO_ADDRESS,
+        callback: str = t.ZERO_ADDRESS,
     ) -> Call:
-        return self.call("request", terms_id, features, deadline, operator)
+        return self.call("request", terms_id, features, deadline, operator, callback)
 
     # what the contract does
     def _at(self, request_id: int, status: t.Status, where: str) -> t.Request:
@@ -463,7 +508,14 @@ class FakeMarket(FakeContract):
         return found
 
     def do_request(
-        self, sender: str, value: int, terms_id: int, features: bytes, deadline: int, operator: str
+        self,
+        sender: str,
+        value: int,
+        terms_id: int,
+        features: bytes,
+        deadline: int,
+        operator: str,
+        callback: str,
     ) -> None:
         request_id = len(self.requests) + 1
         self.requests[request_id] = t.Request(
@@ -475,6 +527,8 @@ class FakeMarket(FakeContract):
             operator=operator,
             answered_at=0,
             outputs_hash=bytes(32),
+            made_at=self.chain.timestamp,
+            callback=callback,
         )
         terms = self._parts.registry.terms(terms_id)
         self.emit(
@@ -485,9 +539,13 @@ class FakeMarket(FakeContract):
         found = self._at(request_id, t.Status.OPEN, "answer")
         if self.chain.timestamp > found.deadline:
             raise Reverted("answer: deadline has passed")
-        if found.operator not in (t.ZERO_ADDRESS, sender):
-            raise Reverted("answer: meant for another operator")
         terms = self._parts.registry.terms(found.terms_id)
+        if found.operator not in (t.ZERO_ADDRESS, sender):
+            raise Reverted("answer: another operator is named")
+        if found.operator == t.ZERO_ADDRESS and self.chain.timestamp <= found.made_at + TURN_S:
+            turn = self._parts.ledger.turn_of(terms.model_id, request_id)
+            if turn not in (sender, t.ZERO_ADDRESS):
+                raise Reverted("answer: it is another's turn")
         if not self._parts.ledger.is_serving(sender, terms.model_id):
             raise Reverted("answer: not serving this model")
         self._parts.ledger.lock(sender, terms.lock_wei)
@@ -502,8 +560,118 @@ class FakeMarket(FakeContract):
         until = self.chain.timestamp + terms.window_s
         self.emit(t.Answered(request_id, sender, until, outputs))
 
+    def do_answer_batch(
+        self, sender: str, value: int, request_ids: list[int], outputs: list[bytes]
+    ) -> None:
+        for request_id, one in zip(request_ids, outputs, strict=True):
+            self.do_answer(sender, value, request_id, one)
+
+    def do_answer_root(
+        self, sender: str, value: int, terms_id: int, output_bytes: int, leaves: bytes
+    ) -> None:
+        root = AnswerRoot(sender, terms_id, output_bytes, leaves)
+        if root.root_id in self.roots:
+            raise Reverted("root: posted already")
+        terms = self._parts.registry.terms(terms_id)
+        if not self._parts.ledger.is_serving(sender, terms.model_id):
+            raise Reverted("root: not serving this model")
+        self._parts.ledger.lock(sender, root.n_leaves * terms.lock_wei)
+        now = self.chain.timestamp
+        posted = t.Root(sender, terms_id, now, root.n_leaves, output_bytes, 0, False)
+        self.roots[root.root_id] = root, posted
+        until = now + terms.window_s
+        self.emit(t.RootAnswered(root.root_id, sender, terms_id, until, output_bytes, leaves))
+
+    def _may_take(self, root: AnswerRoot, posted_at: int, request_id: int) -> bool:
+        """Whether a leaf of the root was the request's to answer."""
+        found = self.requests[request_id]
+        if found.terms_id != root.terms_id or posted_at > found.deadline:
+            return False
+        if found.callback != t.ZERO_ADDRESS:
+            return False
+        if found.status == t.Status.OPEN and found.operator != t.ZERO_ADDRESS:
+            return found.made_at <= posted_at and found.operator == root.operator
+        return found.made_at + TURN_S < posted_at
+
+    def do_settle_root(self, sender: str, value: int, root_id: bytes, leaves: bytes) -> None:
+        if root_id not in self.roots:
+            raise Reverted("root: unknown root")
+        root, posted = self.roots[root_id]
+        terms = self._parts.registry.terms(root.terms_id)
+        if posted.is_settled:
+            raise Reverted("root: settled already")
+        if self.chain.timestamp <= posted.posted_at + terms.window_s:
+            raise Reverted("root: window is open")
+        if leaves != root.leaves:
+            raise Reverted("root: not what was posted")
+        n_settled = 0
+        for index, (request_id, outputs) in enumerate(root.answers):
+            found = self.requests.get(request_id)
+            if found is None or (root_id, index) in self.slashed_leaves:
+                continue
+            displaces = found.status == t.Status.ANSWERED and found.answered_at > posted.posted_at
+            if found.status != t.Status.OPEN and not displaces:
+                continue
+            if not self._may_take(root, posted.posted_at, request_id):
+                continue
+            n_settled += 1
+            if displaces:
+                self.emit(t.Displaced(request_id, found.operator))
+            self.requests[request_id] = replace(
+                found, status=t.Status.SETTLED, is_displaced=displaces
+            )
+            self.answers.setdefault(request_id, []).append(outputs)
+            self.emit(t.Settled(request_id, root.operator))
+        self.roots[root_id] = root, replace(posted, is_settled=True)
+        n_free = root.n_leaves - posted.n_slashed
+        self._parts.ledger.release(root.operator, n_free * terms.lock_wei)
+        self.emit(t.RootSettled(root_id, root.operator, n_settled, n_free - n_settled))
+
+    def do_challenge_leaf(
+        self,
+        sender: str,
+        value: int,
+        root_id: bytes,
+        index: int,
+        group: bytes,
+        proof: list[bytes],
+        features: bytes,
+    ) -> None:
+        if root_id not in self.roots:
+            raise Reverted("root: unknown root")
+        root, posted = self.roots[root_id]
+        terms = self._parts.registry.terms(root.terms_id)
+        if self.chain.timestamp > posted.posted_at + terms.window_s:
+            raise Reverted("leaf: window is over")
+        if (root_id, index) in self.slashed_leaves:
+            raise Reverted("leaf: slashed already")
+        if group != root.group(index) or tuple(proof) != root.proof(index):
+            raise Reverted("leaf: not what was posted")
+        request_id, outputs = root.answers[index]
+        found = self.requests.get(request_id)
+        if found is None or found.terms_id != root.terms_id or found.made_at > posted.posted_at:
+            raise Reverted("leaf: it answers nothing")
+        if keccak(features) != found.features_hash:
+            raise Reverted("leaf: other features")
+        right = self._parts.evaluate(terms.program_hash, features)
+        if right == outputs:
+            raise Reverted("leaf: the answer is right")
+        self.slashed_leaves.add((root_id, index))
+        self.roots[root_id] = root, replace(posted, n_slashed=posted.n_slashed + 1)
+        refunded = found.status == t.Status.OPEN and self._may_take(
+            root, posted.posted_at, request_id
+        )
+        if refunded:
+            self.requests[request_id] = replace(found, status=t.Status.SLASHED)
+        self._parts.ledger.slash(self.address, root.operator, terms.lock_wei, sender)
+        self.emit(
+            t.LeafChallenged(root_id, request_id, root.operator, sender, index, refunded, right)
+        )
+
     def do_challenge(self, sender: str, value: int, request_id: int, features: bytes) -> None:
-        found = self._at(request_id, t.Status.ANSWERED, "challenge")
+        found = self.requests.get(request_id)
+        if found is None or not (found.status == t.Status.ANSWERED or found.is_displaced):
+            raise Reverted("challenge: no answer stands")
         terms = self._parts.registry.terms(found.terms_id)
         if self.chain.timestamp > found.answered_at + terms.window_s:
             raise Reverted("challenge: window is over")
@@ -513,18 +681,26 @@ class FakeMarket(FakeContract):
         if keccak(right) == found.outputs_hash:
             raise Reverted("challenge: the answer is right")
         self._parts.ledger.slash(self.address, found.operator, terms.lock_wei, sender)
-        self.requests[request_id] = replace(found, status=t.Status.SLASHED)
+        ended = t.Status.SETTLED if found.is_displaced else t.Status.SLASHED
+        self.requests[request_id] = replace(found, status=ended, is_displaced=False)
         self.emit(t.Challenged(request_id, found.operator, sender, right))
 
     def do_settle(self, sender: str, value: int, request_ids: list[int]) -> None:
         for request_id in request_ids:
-            found = self._at(request_id, t.Status.ANSWERED, "settle")
+            found = self.requests.get(request_id)
+            if found is None or found.status == t.Status.OPEN:
+                raise Reverted("settle: no answer stands")
+            if found.status != t.Status.ANSWERED and not found.is_displaced:
+                continue  # ended already
             terms = self._parts.registry.terms(found.terms_id)
             if self.chain.timestamp <= found.answered_at + terms.window_s:
                 raise Reverted("settle: window is open")
             self._parts.ledger.release(found.operator, terms.lock_wei)
-            self.requests[request_id] = replace(found, status=t.Status.SETTLED)
-            self.emit(t.Settled(request_id, found.operator))
+            self.requests[request_id] = replace(found, status=t.Status.SETTLED, is_displaced=False)
+            if found.is_displaced:
+                self.emit(t.DisplacedReleased(request_id, found.operator))
+            else:
+                self.emit(t.Settled(request_id, found.operator))
 
 
 class FakePrograms(FakeContract):

@@ -101,7 +101,14 @@ def resume_command(account: str | None, model_id: int) -> None:
 @operator.command(name="withdraw")
 @account
 @click.option("--unbond", type=Coin(), help="Also begin to take this much stake out.")
-def withdraw_command(account: str | None, unbond: int | None) -> None:
+@click.option("--unbond-all", is_flag=True, help="Also begin to take out all that is free.")
+@click.option("--opt-out", type=int, multiple=True, help="A model to serve no more; repeatable.")
+def withdraw_command(
+    account: str | None, unbond: int | None, unbond_all: bool, opt_out: tuple[int, ...]
+) -> None:
     """Pay out earnings and bounties, and stake that has finished unbonding."""
-    for line in withdraw(_settings(account), unbond_wei=unbond or 0):
+    if unbond and unbond_all:
+        raise click.UsageError("give --unbond or --unbond-all, not both")
+    settings = _settings(account)
+    for line in withdraw(settings, unbond_wei=unbond or 0, unbond_all=unbond_all, opt_out=opt_out):
         click.echo(line)

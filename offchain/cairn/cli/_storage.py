@@ -25,6 +25,7 @@ from cairn.storage import (
     CidSource,
     ContentStore,
     EmbeddedStore,
+    IpfsStore,
     NamedCid,
     Repair,
     ReplicatedStore,
@@ -160,10 +161,23 @@ def repair(ctx: click.Context, cids: tuple[Cid, ...], pinned: bool) -> None:
 
 @storage.command()
 @click.option("--dry-run", is_flag=True, help="Only say what would go.")
+@click.option(
+    "--node", is_flag=True, help="Have the IPFS node forget all that nobody pinned there, too."
+)
 @click.pass_context
-def gc(ctx: click.Context, dry_run: bool) -> None:
+def gc(ctx: click.Context, dry_run: bool, node: bool) -> None:
     """Remove from the embedded store what no pin needs."""
+    if node and dry_run:
+        raise click.UsageError(
+            "an IPFS node cannot say what would go: leave --node or --dry-run out"
+        )
+    if node and not any(isinstance(store, IpfsStore) for store in _stores(ctx)):
+        raise click.UsageError("--node wants an IPFS node: name it with --ipfs or CAIRN_IPFS")
     for store in _stores(ctx):
+        if isinstance(store, IpfsStore) and node:
+            with _told():
+                store.collect()
+            click.echo(f"{store.name}: removed what nobody pinned")
         if isinstance(store, EmbeddedStore):
             with _told():
                 done = store.collect(dry_run=dry_run)

@@ -20,7 +20,7 @@ from cairn.chain import (
     Version,
 )
 from cairn.errors import CairnError
-from cairn.operator._jobs import Job, RoundJob, change, requests, rounds, suspended
+from cairn.operator._jobs import Job, RoundJob, change, requests, roots, rounds, suspended
 from cairn.operator._ports import Contracts
 from cairn.operator._programs import Programs
 from cairn.operator._settings import Settings
@@ -66,9 +66,11 @@ class Desk:
         self.programs = programs
         self.suspended: dict[int, int] = {}
         self.steps = 0
+        self.now = 0  # unix seconds, by the chain's clock
         self._terms: dict[int, Terms] = {}
         self._versions: dict[tuple[int, int], Version] = {}
         self._serving: dict[int, bool] = {}
+        self._operators: dict[int, list[str]] = {}
         self._resting: dict[tuple[str, int], int] = {}  # job -> the step that looks at it again
         self._free: int | None = None  # stake that was free after the last step, in wei
         self._locks_wei: dict[int, int] = {}  # model -> what an answer locked the last time
@@ -77,10 +79,12 @@ class Desk:
     def account(self) -> str:
         return self.outbox.account
 
-    def new_step(self) -> None:
+    def new_step(self, head: Head) -> None:
         self.steps += 1
+        self.now = head.timestamp
         self._resting = {job: step for job, step in self._resting.items() if step > self.steps}
         self._serving.clear()
+        self._operators.clear()
         self.programs.new_step()
 
     def look_at_suspensions(self) -> None:
@@ -202,6 +206,11 @@ class Desk:
             self._serving[model_id] = self.contracts.ledger.is_serving(self.account, model_id)
         return self._serving[model_id]
 
+    def operators_of(self, model_id: int) -> list[str]:
+        if model_id not in self._operators:
+            self._operators[model_id] = self.contracts.ledger.operators_of(model_id)
+        return self._operators[model_id]
+
     def run(self, terms: Terms, features: bytes) -> bytes:
         """What the contract would compute. Only a program with the terms' hash is run."""
         version = self.version_of(terms.model_id, terms.version)
@@ -219,8 +228,13 @@ class Desk:
         if self._free is None:  # the first time: models answered for in lives before
             c = requests.c
             query = select(c.model_id, func.max(c.terms_id)).where(c.answered_by == self.account)
+            mine = select(roots.c.terms_id).where(roots.c.operator == self.account).distinct()
             with self.store.read() as db:
-                given = db.execute(query.group_by(c.model_id)).all()
+                given = [
+                    (model_id, terms) for model_id, terms in db.execute(query.group_by(c.model_id))
+                ]
+                rooted = db.execute(mine).scalars().all()
+            given += [(self.terms_of(terms_id).model_id, terms_id) for terms_id in rooted]
             for model_id, terms_id in given:
                 self._locks_wei.setdefault(model_id, self.terms_of(terms_id).lock_wei)
         self._free = self.free_wei()

@@ -6,10 +6,11 @@ from sqlalchemy import delete, func, select
 
 from cairn.chain import Head
 from cairn.operator._desk import Desk, say
-from cairn.operator._jobs import ENDED, Job, requests
+from cairn.operator._jobs import ENDED, Job, RootJob, leaves, requests, roots
 
 _STEPS_BETWEEN = 1_000
 _MOST_AT_ONCE = 5_000
+_MOST_ROOTS_AT_ONCE = 100
 
 
 def forget(desk: Desk, head: Head) -> None:
@@ -29,7 +30,23 @@ def forget(desk: Desk, head: Head) -> None:
     )
     with desk.store.read() as db:
         old = db.execute(query.order_by(c.request_id).limit(_MOST_AT_ONCE)).scalars().all()
+    _forget_roots(desk, before)
     if old:
         with desk.store.begin() as db:
             db.execute(delete(requests).where(c.request_id.in_(old)))
         say("forgot", requests=len(old))
+
+
+def _forget_roots(desk: Desk, before: int) -> None:
+    """Roots whose window was over as long ago, settled or not: nothing can be done about them any more."""
+    query = select(roots.c.id).where(
+        roots.c.state.in_((RootJob.ENDED, RootJob.CHECKED)),
+        func.coalesce(roots.c.challengeable_until, 0) < before,
+    )
+    with desk.store.read() as db:
+        old = db.execute(query.order_by(roots.c.id).limit(_MOST_ROOTS_AT_ONCE)).scalars().all()
+    if old:
+        with desk.store.begin() as db:
+            db.execute(delete(leaves).where(leaves.c.root.in_(old)))
+            db.execute(delete(roots).where(roots.c.id.in_(old)))
+        say("forgot", roots=len(old))

@@ -79,7 +79,7 @@ class Health(Collector):
         ):
             if name in report:
                 yield _gauge(f"cairn_operator_{name}", told, report[name])
-        for table in ("requests", "rounds"):
+        for table in ("requests", "roots", "rounds"):
             family = GaugeMetricFamily(
                 f"cairn_operator_{table}", f"Jobs of {table} by state", labels=["state"]
             )

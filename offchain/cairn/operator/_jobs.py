@@ -19,6 +19,7 @@ from sqlalchemy import (
 )
 
 from cairn.chain import Number, metadata
+from cairn.domain.answers import AnswerRoot
 
 CURSOR = "operator"
 """The name of the worker's position in the chain's logs."""
@@ -36,6 +37,8 @@ class Job(StrEnum):
     LEFT = "left"
     """Open or answered by another; nothing for us to do but to see how it ends."""
     ANSWERING = "answering"
+    ROOTED = "rooted"
+    """Our answer stands in a root; its window runs."""
     ANSWERED = "answered"
     """Our answer stands; its window runs."""
     SETTLING = "settling"
@@ -45,6 +48,33 @@ class Job(StrEnum):
     SETTLED = "settled"
     REFUNDED = "refunded"
     SLASHED = "slashed"
+
+
+class RootJob(StrEnum):
+    """Where a root of answers stands."""
+
+    POSTING = "posting"
+    """Ours, fixed, and on its way."""
+    STANDING = "standing"
+    """Ours, on chain; its window runs."""
+    SETTLING = "settling"
+    OTHERS = "others"
+    """Another operator's, not checked yet."""
+    CHECKED = "checked"
+    """Another's; what is wrong in it is known."""
+    ENDED = "ended"
+    """Settled; or ours, and refused."""
+
+
+class Leaf(StrEnum):
+    """What is known of an answer in a root."""
+
+    POSTED = "posted"
+    WRONG = "wrong"
+    """Another's, and to be challenged."""
+    CHALLENGING = "challenging"
+    SLASHED = "slashed"
+    LEFT = "left"
 
 
 ENDED = (Job.SETTLED, Job.REFUNDED, Job.SLASHED)
@@ -68,7 +98,7 @@ requests = Table(
     Column("terms_id", Number, nullable=False),
     Column("named", String, nullable=False),  # the only operator who may answer; zero: any
     Column("deadline", Number, nullable=False),
-    Column("features", LargeBinary, nullable=False),  # emptied when the request has ended
+    Column("features", LargeBinary, nullable=False),
     Column("state", String, nullable=False, index=True),
     Column("attempt", Number, nullable=False, default=0),
     Column("intent", String),
@@ -76,6 +106,45 @@ requests = Table(
     Column("outputs", LargeBinary),
     Column("challengeable_until", Number),
     Column("note", String),  # for people: why it waits, or was left
+    # What was found of it, once it was looked at: when it was made and from when it is ours to answer, in
+    # unix seconds, and who is told of its answer (zero: nobody).
+    Column("made_at", Number),
+    Column("ours_at", Number),
+    Column("callback", String),
+    Column(
+        "in_root", Number, index=True
+    ),  # the root, ours or another's, that holds an answer to it
+)
+
+roots = Table(
+    "operator_roots",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("root_id", LargeBinary, nullable=False, unique=True),
+    Column("operator", String, nullable=False),
+    Column("terms_id", Number, nullable=False),
+    Column("output_bytes", Number, nullable=False),
+    Column("leaves", LargeBinary, nullable=False),
+    Column("posted_at", Number),  # unix seconds; null: not on chain yet
+    Column("challengeable_until", Number),
+    Column("state", String, nullable=False, index=True),
+    Column("attempt", Number, nullable=False, default=0),
+    Column("intent", String),
+    Column("note", String),
+    sqlite_autoincrement=True,  # a number names an intent: it is never used again
+)
+
+leaves = Table(
+    "operator_leaves",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("root", Number, nullable=False, index=True),
+    Column("place", Number, nullable=False),
+    Column("request_id", Number, nullable=False, index=True),
+    Column("state", String, nullable=False, index=True),
+    Column("attempt", Number, nullable=False, default=0),
+    Column("intent", String),
+    Column("note", String),
 )
 
 rounds = Table(
@@ -146,6 +215,33 @@ def change(
     if only_if is not None:
         query = query.where(only_if)
     return bool(db.execute(query.values(**values)).rowcount)
+
+
+def root_of(row: Any) -> AnswerRoot:
+    """What was posted, or is to be, from a row of `roots`."""
+    return AnswerRoot(row.operator, row.terms_id, row.output_bytes, row.leaves)
+
+
+def add_root(db: Connection, root: AnswerRoot, **values: Any) -> int:
+    """A root and its leaves; returns its number here."""
+    number = db.execute(
+        insert(roots)
+        .values(
+            root_id=root.root_id,
+            operator=root.operator,
+            terms_id=root.terms_id,
+            output_bytes=root.output_bytes,
+            leaves=root.leaves,
+            **values,
+        )
+        .returning(roots.c.id)
+    ).scalar_one()
+    found = [
+        {"root": number, "place": place, "request_id": request_id, "state": Leaf.POSTED}
+        for place, (request_id, _) in enumerate(root.answers)
+    ]
+    db.execute(insert(leaves), found)
+    return int(number)
 
 
 def suspended(db: Connection) -> dict[int, int]:

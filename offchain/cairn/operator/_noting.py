@@ -3,33 +3,48 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, update
 
 from cairn.chain import (
     AggregatePosted,
     Answered,
     Challenged,
+    DisplacedReleased,
+    LeafChallenged,
     Log,
     Refunded,
     Requested,
+    RootAnswered,
+    RootSettled,
     RoundCancelled,
     RoundFinalized,
     RoundOpened,
     Settled,
 )
+from cairn.domain.answers import AnswerRoot
 from cairn.operator._desk import say, todo
 from cairn.operator._jobs import (
     ENDED,
     Job,
+    Leaf,
+    RootJob,
     RoundJob,
     add_once,
+    add_root,
     change,
+    leaves,
     requests,
+    roots,
     rounds,
     suspensions,
 )
 from cairn.operator._ports import Contracts
+
+_ROWS_AT_ONCE = 500
+# Answers that are judged after their request has ended, by a root that is older than they are.
+_JUDGED = (Job.ANSWERED, Job.SETTLING, Job.OTHERS, Job.CHALLENGING)
 
 
 class Noting:
@@ -37,7 +52,8 @@ class Noting:
     do not know yet: a row is added once, an answer or aggregate is noted once, a job ends once.
     """
 
-    def __init__(self, contracts: Contracts, account: str) -> None:
+    def __init__(self, contracts: Contracts, account: str, window_s: Callable[[int], int]) -> None:
+        self._window_s = window_s  # of terms, by their id
         self._market = contracts.market
         self._rounds = contracts.rounds
         self._account = account
@@ -49,7 +65,17 @@ class Noting:
     @property
     def topics(self) -> list[bytes]:
         return [
-            *self._market.topics(Requested, Answered, Settled, Refunded, Challenged),
+            *self._market.topics(
+                Requested,
+                Answered,
+                RootAnswered,
+                Settled,
+                RootSettled,
+                DisplacedReleased,
+                Refunded,
+                Challenged,
+                LeafChallenged,
+            ),
             *self._rounds.topics(RoundOpened, AggregatePosted, RoundFinalized, RoundCancelled),
         ]
 
@@ -91,13 +117,99 @@ class Noting:
                 note=None,
             ):
                 say("answered", request=event.request_id, operator=event.operator)
+        elif isinstance(event, RootAnswered):
+            self._root_posted(db, event)
         elif isinstance(event, Settled):
+            self._settled(db, event)
+        elif isinstance(event, RootSettled):
+            self._root_settled(db, event)
+        elif isinstance(event, DisplacedReleased):
             self._end(db, event.request_id, Job.SETTLED)
         elif isinstance(event, Refunded):
             self._end(db, event.request_id, Job.REFUNDED)
         elif isinstance(event, Challenged):
             if event.operator == self._account:
                 self._suspend(db, event.request_id)
+            self._end(db, event.request_id, Job.SLASHED)
+        elif isinstance(event, LeafChallenged):
+            self._leaf_slashed(db, event)
+
+    def _root_posted(self, db: Connection, event: RootAnswered) -> None:
+        """Another's root is to be checked; of ours, the requests that wait for it have an answer."""
+        ours = event.operator == self._account
+        root = AnswerRoot(event.operator, event.terms_id, event.output_bytes, event.leaves)
+        posted_at = event.challengeable_until - self._window_s(event.terms_id)
+        times = {"posted_at": posted_at, "challengeable_until": event.challengeable_until}
+        row = db.execute(
+            select(roots.c.id, roots.c.state).where(roots.c.root_id == event.root_id)
+        ).first()
+        if row is None:
+            state = RootJob.STANDING if ours else RootJob.OTHERS
+            number = add_root(db, root, state=state, **times)
+        elif row.state == RootJob.POSTING:
+            number = row.id
+            change(db, roots, number, state=RootJob.STANDING, attempt=0, intent=None)
+            db.execute(update(roots).where(roots.c.id == number).values(**times))
+        else:
+            return
+        say("root answered", operator=event.operator, leaves=root.n_leaves, root=number)
+        if ours:
+            waiting = (Job.SEEN, Job.ANSWERING, Job.LEFT)
+            for at in range(0, root.n_leaves, _ROWS_AT_ONCE):
+                ids = [one for one, _ in root.answers[at : at + _ROWS_AT_ONCE]]
+                db.execute(
+                    update(requests)
+                    .where(
+                        requests.c.request_id.in_(ids),
+                        requests.c.terms_id == event.terms_id,
+                        requests.c.answered_by.is_(None),
+                        requests.c.state.in_(waiting),
+                    )
+                    .values(state=Job.ROOTED, in_root=number, intent=None, note=None)
+                )
+
+    def _settled(self, db: Connection, event: Settled) -> None:
+        """The request has ended. An answer that an older root displaced is still judged, though: its
+        job goes on until its window is over.
+        """
+        c = requests.c
+        row = db.execute(
+            select(c.answered_by, c.state).where(c.request_id == event.request_id)
+        ).first()
+        displaced = row is not None and row.answered_by not in (None, event.operator)
+        if displaced and row is not None and row.state in _JUDGED:
+            return
+        self._end(db, event.request_id, Job.SETTLED)
+
+    def _root_settled(self, db: Connection, event: RootSettled) -> None:
+        """Leaves that were not settled with it have lapsed: their requests, if open, are anybody's."""
+        row = db.execute(
+            select(roots.c.id, roots.c.state).where(roots.c.root_id == event.root_id)
+        ).first()
+        if row is None or row.state == RootJob.ENDED:
+            return
+        change(db, roots, row.id, state=RootJob.ENDED, note=None)
+        db.execute(
+            update(requests)
+            .where(requests.c.in_root == row.id, requests.c.state.in_((Job.ROOTED, Job.LEFT)))
+            .values(state=Job.SEEN, in_root=None, note=None)
+        )
+        say("root settled", root=row.id, settled=event.n_settled, lapsed=event.n_lapsed)
+
+    def _leaf_slashed(self, db: Connection, event: LeafChallenged) -> None:
+        found = (
+            select(leaves.c.id, leaves.c.state)
+            .join(roots, roots.c.id == leaves.c.root)
+            .where(roots.c.root_id == event.root_id, leaves.c.place == event.index)
+        )
+        row = db.execute(found).first()
+        if row is None or row.state == Leaf.SLASHED:
+            return
+        if event.operator == self._account:
+            self._suspend(db, event.request_id)
+        change(db, leaves, row.id, state=Leaf.SLASHED, note=None)
+        say("leaf slashed", request=event.request_id, operator=event.operator)
+        if event.is_refunded:
             self._end(db, event.request_id, Job.SLASHED)
 
     def _of_rounds(self, db: Connection, event: object) -> None:
@@ -144,5 +256,5 @@ class Noting:
     @staticmethod
     def _end(db: Connection, request_id: int, state: Job) -> None:
         stands = requests.c.state.not_in(ENDED)
-        if change(db, requests, request_id, only_if=stands, state=state, features=b"", note=None):
+        if change(db, requests, request_id, only_if=stands, state=state, note=None):
             say(state.value, request=request_id)

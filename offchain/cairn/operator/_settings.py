@@ -59,6 +59,18 @@ class Settings(ConnectionSettings):
     deadline_margin_s: int = Field(
         5, ge=0, description="A request whose deadline is nearer than this is not answered."
     )
+    courtesy_s: int = Field(
+        30,
+        ge=0,
+        description="How long another's requests are left to him, and then to each before us.",
+    )
+    root_from: int = Field(
+        8, ge=2, description="Fewest requests under the same terms that are answered by one root."
+    )
+    root_most: int = Field(256, ge=2, le=2_000, description="Most answers in one root.")
+    root_delay_s: int = Field(
+        2, ge=0, description="How long a root that is not full waits for more requests."
+    )
     settle_batch: int = Field(
         32, ge=1, le=64, description="Most answers settled by one transaction."
     )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from sqlalchemy import func, select
 
 from cairn.chain import Head, Reverted
 from cairn.operator._desk import Desk, key_of, say
-from cairn.operator._jobs import Job, change, requests
+from cairn.operator._jobs import Job, RootJob, change, requests, root_of, roots
 
 _SETTLED_A_STEP = 512
 _BATCHES_A_STEP = 16
@@ -21,6 +22,9 @@ class Settling:
     def work(self, head: Head) -> None:
         self._gather(head)
         self._post(head)
+        where = (roots.c.challengeable_until < head.timestamp,)
+        due = self._desk.rows(roots, RootJob.STANDING, _BATCHES_A_STEP, where=where)
+        self._desk.each(due, roots, head, self._settle_root)
 
     def follow_up(self) -> None:
         """Refused batches are split: their jobs are looked at again, one by one."""
@@ -29,6 +33,21 @@ class Settling:
             batches.setdefault(row.intent, []).append(row)
         for batch in batches.values():
             self._split(batch, "the batch was refused")
+        for row, reason in self._desk.refused(roots, (RootJob.SETTLING,)):
+            self._desk.again(roots, row, RootJob.STANDING, RootJob.STANDING, reason)
+
+    def _settle_root(self, row: Any, head: Head) -> None:
+        """One call shares out the price of all that a root answered."""
+        desk = self._desk
+        key = key_of("settle_root", row.id, row.attempt)
+        try:
+            desk.outbox.post(key, desk.contracts.market.settle_root(root_of(row)), head)
+        except Reverted as error:
+            why = f"the market would refuse the root: {error.reason}"
+            desk.wait(roots, row, why, level=logging.DEBUG)
+            return
+        desk.set(roots, row.id, state=RootJob.SETTLING, intent=key, note=None)
+        say("settling a root", root=row.id)
 
     def _gather(self, head: Head) -> None:
         """Put answers whose window is over into batches; a batch is fixed before it is sent."""

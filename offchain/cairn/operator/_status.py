@@ -19,6 +19,7 @@ from cairn.operator._jobs import (
     CURSOR,
     count_by_state,
     requests,
+    roots,
     rounds,
     suspended,
     waiting_for_stake,
@@ -48,6 +49,8 @@ class OperatorStatus:
     """Currency -> earnings that `withdraw` would send."""
     requests: dict[str, int] = field(default_factory=dict)
     """State -> how many."""
+    roots: dict[str, int] = field(default_factory=dict)
+    """Roots of answers, ours and others', by state."""
     rounds: dict[str, int] = field(default_factory=dict)
     suspended: dict[int, int] = field(default_factory=dict)
     """Model -> the request whose answer was proved wrong; no more are given until `resume`."""
@@ -83,6 +86,7 @@ class OperatorStatus:
                 for model_id, request_id in self.suspended.items()
             ),
             ("requests", jobs(self.requests)),
+            ("roots", jobs(self.roots)),
             ("rounds", jobs(self.rounds)),
             ("waiting", f"{self.transactions_waiting} transactions"),
             ("read", f"up to block {self.next_block - 1} of {self.head_block}"),
@@ -127,6 +131,7 @@ def read_status(system: System, account: str, store: Store | None = None) -> Ope
         with store.read() as db:
             jobs = {
                 "requests": count_by_state(db, requests),
+                "roots": count_by_state(db, roots),
                 "rounds": count_by_state(db, rounds),
                 "suspended": suspended(db),
                 "answers_waiting": waiting_for_stake(db),

@@ -5,12 +5,16 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from sqlalchemy import select, update
+
 from cairn.chain import Call, Head, Reverted, offer
 from cairn.operator._budget import Budget, spent_on_challenges
 from cairn.operator._desk import Desk, key_of, say
-from cairn.operator._jobs import Job, requests
+from cairn.operator._jobs import Job, Leaf, RootJob, change, leaves, requests, root_of, roots
 
 _CHECKS_A_STEP = 64
+_ROOTS_A_STEP = 4
+_KEYS_A_QUERY = 500
 _STEPS_BETWEEN_BOUNTIES = 100
 _BOUNTY = "bounty"
 
@@ -19,27 +23,31 @@ class Watching:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._budget = Budget(desk.settings, desk.store)
-        self._now = 0  # the chain's clock at the last step
 
     def work(self, head: Head) -> None:
-        self._now = head.timestamp
         if self._desk.settings.watch == "none":
             return
         others = self._desk.rows(requests, Job.OTHERS, _CHECKS_A_STEP)
         self._desk.each(others, requests, head, self._check)
+        found = self._desk.rows(roots, RootJob.OTHERS, _ROOTS_A_STEP)
+        self._desk.each(found, roots, head, self._check_root)
+        wrong = self._desk.rows(leaves, Leaf.WRONG, _CHECKS_A_STEP)
+        self._desk.each(wrong, leaves, head, self._challenge_leaf)
         self._take_bounties(head)
 
     def figures(self) -> dict[str, int]:
         """The budget for 24 hours, and what of it is spent."""
         return {
             "budget_wei": self._desk.settings.watch_budget_wei,
-            "spent_wei": spent_on_challenges(self._desk.store, self._now),
+            "spent_wei": spent_on_challenges(self._desk.store, self._desk.now),
         }
 
     def follow_up(self) -> None:
         """Refused challenges: their answers are looked at again."""
         for row, reason in self._desk.refused(requests, (Job.CHALLENGING,)):
             self._desk.again(requests, row, Job.OTHERS, Job.LEFT, reason)
+        for row, reason in self._desk.refused(leaves, (Leaf.CHALLENGING,)):
+            self._desk.again(leaves, row, Leaf.WRONG, Leaf.LEFT, reason)
 
     def _check(self, row: Any, head: Head) -> None:
         desk, request_id = self._desk, row.request_id
@@ -72,6 +80,72 @@ class Watching:
             operator=row.answered_by,
             answered=row.outputs.hex(),
             right=right.hex(),
+        )
+
+    def _check_root(self, row: Any, head: Head) -> None:
+        """Recompute every answer of another's root; note those that are wrong."""
+        desk, terms = self._desk, self._desk.terms_of(row.terms_id)
+        if head.timestamp > row.challengeable_until or (
+            desk.settings.watch == "served" and not desk.has_opted_in(terms.model_id)
+        ):
+            desk.set(roots, row.id, state=RootJob.CHECKED, note="not checked")
+            return
+        root = root_of(row)
+        asked: dict[int, bytes] = {}
+        with desk.store.read() as db:
+            c = requests.c
+            ids = [request_id for request_id, _ in root.answers]
+            for at in range(0, len(ids), _KEYS_A_QUERY):
+                # What answers no request under its terms is no statement, and cannot be judged.
+                some = c.request_id.in_(ids[at : at + _KEYS_A_QUERY])
+                query = select(c.request_id, c.features).where(some, c.terms_id == row.terms_id)
+                asked.update((one.request_id, one.features) for one in db.execute(query))
+        wrong = [
+            place
+            for place, (request_id, outputs) in enumerate(root.answers)
+            if request_id in asked and desk.run(terms, asked[request_id]) != outputs
+        ]
+        with desk.store.begin() as db:
+            change(db, roots, row.id, state=RootJob.CHECKED, note=None)
+            for place in wrong:
+                db.execute(
+                    update(leaves)
+                    .where(
+                        leaves.c.root == row.id,
+                        leaves.c.place == place,
+                        leaves.c.state == Leaf.POSTED,
+                    )
+                    .values(state=Leaf.WRONG)
+                )
+        say("checked a root", root=row.id, operator=row.operator, wrong=len(wrong))
+
+    def _challenge_leaf(self, row: Any, head: Head) -> None:
+        desk = self._desk
+        with desk.store.read() as db:
+            posted = db.execute(select(roots).where(roots.c.id == row.root)).one()
+            query = select(requests.c.features).where(requests.c.request_id == row.request_id)
+            features = db.execute(query).scalar_one()
+        if head.timestamp > posted.challengeable_until:
+            desk.set(leaves, row.id, state=Leaf.LEFT, note="its window is over")
+            return
+        key = f"{key_of('leaf', posted.id, row.attempt)}/{row.place}"
+        call = desk.contracts.market.challenge_leaf(root_of(posted), row.place, features)
+        bounty_wei = desk.terms_of(posted.terms_id).lock_wei // 2
+        try:
+            if not self._prove(key, call, bounty_wei, head):
+                desk.wait(leaves, row, "wrong, but its bounty does not pay for the gas yet")
+                return
+        except Reverted as error:
+            why = f"the market would refuse the proof: {error.reason}"
+            desk.wait(leaves, row, why, level=logging.DEBUG)
+            return
+        desk.set(leaves, row.id, state=Leaf.CHALLENGING, intent=key, note=None)
+        say(
+            "challenging a leaf",
+            level=logging.WARNING,
+            request=row.request_id,
+            operator=posted.operator,
+            place=row.place,
         )
 
     def _prove(self, key: str, call: Call, bounty_wei: int, head: Head) -> bool:

@@ -21,6 +21,7 @@ from cairn.operator._jobs import (
     CURSOR,
     count_by_state,
     requests,
+    roots,
     rounds,
     suspended,
     waiting_for_stake,
@@ -60,7 +61,9 @@ class Worker:
         self._store = store
         self._outbox = outbox
         self._desk = desk = Desk(settings, contracts, node, store, outbox, programs)
-        self._noting = Noting(contracts, outbox.account)
+        self._noting = Noting(
+            contracts, outbox.account, lambda terms_id: desk.terms_of(terms_id).window_s
+        )
         self._answering = Answering(desk)
         self._watching = Watching(desk)
         self._settling = Settling(desk)
@@ -105,6 +108,7 @@ class Worker:
                 "next_block": self.next_block,
                 "transactions_waiting": waiting,
                 "requests": count_by_state(db, requests),
+                "roots": count_by_state(db, roots),
                 "rounds": count_by_state(db, rounds),
                 "suspended": suspended(db),
                 "stake": {**self._desk.stake(), "answers_waiting": waiting_for_stake(db)},
@@ -117,7 +121,7 @@ class Worker:
         Raises `NodeUnreachable` or `NodeRefused` if the chain cannot be asked: come again.
         """
         head = self._node.head()
-        self._desk.new_step()
+        self._desk.new_step(head)
         self._aggregating.new_step()
         try:
             caught_up = self._cursor.advance(head, self._note, pages=_PAGES_A_STEP)

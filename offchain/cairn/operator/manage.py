@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from sqlalchemy import delete
 
-from cairn.chain import Sender, Store, address_of
+from cairn.chain import Reverted, Sender, Store, address_of
 from cairn.operator._jobs import suspensions
 from cairn.operator._ports import OperatorError
 from cairn.operator._settings import Settings
@@ -71,11 +71,26 @@ def resume(settings: Settings, model_id: int) -> Iterator[str]:
     yield f"model {model_id} is {'answered for again' if known else 'not suspended'}"
 
 
-def withdraw(settings: Settings, *, unbond_wei: int = 0) -> Iterator[str]:
-    """Take out what can be; yields a line for each thing done. Raises `ChainError`."""
+def withdraw(
+    settings: Settings,
+    *,
+    unbond_wei: int = 0,
+    unbond_all: bool = False,
+    opt_out: Sequence[int] = (),
+) -> Iterator[str]:
+    """Take out what can be; yields a line for each thing done. Raises `ChainError`.
+
+    Models are opted out of first; `unbond_all` begins to take out all stake that is free.
+    """
     system, signer = connect_to_sign(settings)
     account, stakes = signer.address, system.stakes
     sender = Sender(system.node, signer, chain_id=system.network.chain_id)
+    for model_id in opt_out:
+        try:
+            sender.send(stakes.opt_out(model_id))
+            yield f"model {model_id} is not served any more"
+        except Reverted as error:
+            yield f"model {model_id}: {error.reason}"
     for currency in currencies_of(system.models):
         amount = system.market.owed(account, currency)
         if amount:
@@ -90,8 +105,10 @@ def withdraw(settings: Settings, *, unbond_wei: int = 0) -> Iterator[str]:
     if unbonding and now >= ready_at:
         sender.send(stakes.withdraw())
         yield f"stake: {unbonding} wei"
-    elif unbonding and not unbond_wei:
+    elif unbonding and not unbond_wei and not unbond_all:
         yield f"unbonding: {unbonding} wei, ready in {ready_at - now} s"
+    if unbond_all:
+        unbond_wei = stakes.free_wei(account)
     if unbond_wei:
         sender.send(stakes.begin_unbonding(unbond_wei))
         ready_at = stakes.unbonding_ready_at(account)

@@ -8,12 +8,15 @@ from typing import Any, Final, Protocol, Self
 from sqlalchemy import Connection
 
 from cairn.chain import (
+    AccessPolicy,
     AllianceFactory,
     AllianceLaunched,
     BatchAnchored,
     Charter,
     Contract,
     DeviceRegistry,
+    EvaluationPosted,
+    Evaluations,
     Log,
     LogCursor,
     ModelRegistry,
@@ -21,12 +24,21 @@ from cairn.chain import (
     Store,
     System,
     TrainingRounds,
+    ValidationSetAccepted,
 )
 from cairn.domain.cid import Cid, CidError
 
 from ._upkeep import NamedCid
 
-__all__ = ["AnchoredBatches", "Constitutions", "LabelledCids", "RegistryCids"]
+__all__ = [
+    "AnchoredBatches",
+    "Constitutions",
+    "LabelledCids",
+    "PolicyTerms",
+    "PostedEvaluations",
+    "RegistryCids",
+    "ValidationSets",
+]
 
 _READ_AGAIN_BLOCKS: Final = 256
 """A later walk begins this far before the end of the last one, in case the chain was rewritten."""
@@ -160,8 +172,84 @@ class Constitutions:
         self._charters[event.alliance] = event.charter
 
 
+class PostedEvaluations:
+    """The rows and the losses of evaluations, by the events of their posting."""
+
+    def __init__(
+        self,
+        evaluations: Evaluations,
+        node: Node,
+        *,
+        first_block: int = 0,
+        page_blocks: int = 2_000,
+        confirmations: int = 0,
+    ) -> None:
+        self._posted = _Followed(
+            evaluations,
+            EvaluationPosted,
+            node,
+            first_block=first_block,
+            page_blocks=page_blocks,
+            confirmations=confirmations,
+        )
+        self._found: dict[int, EvaluationPosted] = {}
+
+    def labelled(self) -> Iterator[tuple[str, bytes]]:
+        self._posted.read(self._note)
+        for number, event in self._found.items():
+            yield f"validation set of evaluation {number}", event.validation_cid
+            yield f"losses of evaluation {number}", event.losses_cid
+
+    def _note(self, event: EvaluationPosted) -> None:
+        self._found[event.evaluation_id] = event
+
+
+class ValidationSets:
+    """The sets on which alliances accept evaluations, as long as they do."""
+
+    def __init__(
+        self,
+        models: ModelRegistry,
+        node: Node,
+        *,
+        first_block: int = 0,
+        page_blocks: int = 2_000,
+        confirmations: int = 0,
+    ) -> None:
+        self._accepted = _Followed(
+            models,
+            ValidationSetAccepted,
+            node,
+            first_block=first_block,
+            page_blocks=page_blocks,
+            confirmations=confirmations,
+        )
+        self._found: dict[tuple[int, bytes], ValidationSetAccepted] = {}
+
+    def labelled(self) -> Iterator[tuple[str, bytes]]:
+        self._accepted.read(self._note)
+        for event in self._found.values():
+            if event.accepted:
+                yield f"validation set of model {event.model_id}", event.cid
+
+    def _note(self, event: ValidationSetAccepted) -> None:
+        self._found[event.model_id, event.validation_root] = event
+
+
+class PolicyTerms:
+    """The terms of use that policies want accepted."""
+
+    def __init__(self, policies: AccessPolicy) -> None:
+        self._policies = policies
+
+    def labelled(self) -> Iterator[tuple[str, bytes]]:
+        for policy_id in range(1, self._policies.n_policies() + 1):
+            yield f"terms of policy {policy_id}", self._policies.rules(policy_id).terms_cid
+
+
 class RegistryCids:
-    """Walks models, their versions, the rounds that made them, batches and constitutions.
+    """Walks models, their versions, the rounds that made them, evaluations, batches and what
+    alliances wrote down.
 
     Implements `CidSource`.
 
@@ -199,6 +287,9 @@ class RegistryCids:
             system.rounds,
             AnchoredBatches(system.devices, system.node, **bounds),
             Constitutions(system.factory, system.node, **bounds),
+            ValidationSets(system.models, system.node, **bounds),
+            PostedEvaluations(system.evaluations, system.node, **bounds),
+            PolicyTerms(system.policies),
             on_unreadable=on_unreadable,
         )
 

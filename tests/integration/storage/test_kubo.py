@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from cairn.cli._main import run as run_command
 from cairn.domain.cid import Cid, cid_of
 from cairn.storage import (
     ContentNotFound,
@@ -166,6 +167,40 @@ def test_collect__on_the_node__keeps_what_is_pinned(own_kubo: Kubo) -> None:
     store.collect()
     assert store.fetch(kept) == CONTENT
     assert not store.has(loose)
+    store.close()
+
+
+def test_commands__folder_and_node__keep_content_in_both(
+    own_kubo: Kubo, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def typed(*words: str | Path) -> int:
+        stores = ["--folder", tmp_path / "store", "--ipfs", own_kubo.api]
+        try:
+            return run_command(["storage", *map(str, [*stores, *words])])
+        except SystemExit as end:
+            return int(end.code or 0)
+
+    (tmp_path / "file").write_bytes(CONTENT)
+    cid, store = cid_of(CONTENT), IpfsStore(own_kubo.api)
+    assert typed("add", tmp_path / "file") == 0
+    assert capsys.readouterr().out.strip() == str(cid)
+    assert store.is_pinned(cid)
+    assert typed("verify", str(cid)) == 0
+
+    # Lost here, whole on the node.
+    EmbeddedStore(tmp_path / "store")._path(cid_of(CONTENT[:CHUNK])).unlink()
+    assert typed("verify", str(cid)) == 1
+    assert typed("repair", str(cid)) == 0
+    assert typed("verify", str(cid)) == 0
+
+    # Forgotten by the node, and brought back from here.
+    store.unpin(cid)
+    assert typed("gc", "--node") == 0
+    assert not store.has(cid)
+    assert typed("verify", str(cid)) == 1
+    assert typed("pin", str(cid)) == 0
+    assert store.is_pinned(cid)
+    assert store.fetch(cid) == CONTENT
     store.close()
 
 

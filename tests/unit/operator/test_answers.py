@@ -27,7 +27,7 @@ def test_step__open_request__is_answered_then_settled(world, start):
 
 
 def test_step__many_requests__are_settled_in_batches(world, start):
-    operator = start(settle_batch=4)
+    operator = start(settle_batch=4, root_from=100)
     for _ in range(10):
         world.ask()
     operator.step(2)
@@ -311,7 +311,7 @@ def test_step__program_hangs__holds_up_no_other_model_and_is_waited_for_once(wor
     world.content.hanging.add(b"mute")
     wanting = [ask_second(world) for _ in range(20)]
     request_id = world.ask()
-    operator = start(patience_s=0.2, retry_after_steps=1)
+    operator = start(patience_s=0.2, retry_after_steps=1, root_from=100)
     began = time.monotonic()
     operator.step()
     assert time.monotonic() - began < 20 * 0.2 / 2

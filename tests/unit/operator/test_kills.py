@@ -73,22 +73,22 @@ def live(world, boundaries: Boundaries, steps: int, **settings) -> bool:
     return False
 
 
-def survive(world, fatal: tuple[int, ...], story) -> int:
+def survive(world, fatal: tuple[int, ...], story, **settings) -> int:
     """Tell a story of (prepare, steps) with kills at some boundaries; returns how many came."""
     deaths = 0
     boundaries = Boundaries(*fatal)
     for prepare, steps in story:
         prepare()
-        while live(world, boundaries, steps):
+        while live(world, boundaries, steps, **settings):
             deaths += 1
     return deaths
 
 
-def kill_at_each(tmp_path, tell, check) -> int:
+def kill_at_each(tmp_path, tell, check, **settings) -> int:
     """A world for each boundary, until there is none left to be killed at; returns how many."""
     for fatal in range(1, 200):
         world = make_world(f"sqlite:///{tmp_path}/{fatal}.db")
-        deaths = survive(world, (fatal,), tell(world))
+        deaths = survive(world, (fatal,), tell(world), **settings)
         try:
             check(world)
         except AssertionError as error:

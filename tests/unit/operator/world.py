@@ -4,7 +4,16 @@ from dataclasses import dataclass
 
 from eth_account import Account
 
-from cairn.chain import LocalSigner, Outbox, Plan, Status, Store, Terms, Version
+from cairn.chain import (
+    ZERO_ADDRESS,
+    LocalSigner,
+    Outbox,
+    Plan,
+    Status,
+    Store,
+    Terms,
+    Version,
+)
 from cairn.chain.fakes import (
     FakeChain,
     FakeLedger,
@@ -13,6 +22,7 @@ from cairn.chain.fakes import (
     FakeRegistry,
     FakeRounds,
 )
+from cairn.domain.answers import AnswerRoot
 from cairn.domain.keccak import keccak256
 from cairn.operator import Contracts, Programs, Settings, Worker
 from cairn.operator.fakes import FakeContent, FakeProgram, fake_aggregate
@@ -45,10 +55,24 @@ class World:
     rival: LocalSigner
     url: str
 
-    def ask(self, features=FEATURES, *, within_s=3_600, operator="0x" + "00" * 20) -> int:
+    def ask(
+        self, features=FEATURES, *, within_s=3_600, operator=ZERO_ADDRESS, callback=ZERO_ADDRESS
+    ) -> int:
         deadline = self.chain.timestamp + within_s
-        self.chain.act(REQUESTER, self.market.request(1, features, deadline, operator))
+        self.chain.act(REQUESTER, self.market.request(1, features, deadline, operator, callback))
         return len(self.market.requests)
+
+    def ask_many(self, n: int, **request) -> list[int]:
+        return [self.ask(bytes([0, 0, 0, i % 200]), **request) for i in range(n)]
+
+    def root_as(self, signer: LocalSigner, answers) -> AnswerRoot:
+        root = AnswerRoot.of(signer.address, 1, answers)
+        self.chain.act(signer.address, self.market.answer_root(root))
+        return root
+
+    def right(self, request_id: int) -> bytes:
+        """What the program gives for the request's features, which are those of `ask_many`."""
+        return bytes([0, 0, 0, (request_id - 1) % 200 + PROGRAM[0]])
 
     def answer_as(self, signer: LocalSigner, request_id: int, outputs: bytes) -> None:
         self.chain.act(signer.address, self.market.answer(request_id, outputs))

@@ -9,16 +9,27 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from cairn.chain import (
+    AccessPolicy,
     AllianceFactory,
     AllianceLaunched,
     BatchAnchored,
     DeviceRegistry,
+    EvaluationPosted,
+    Evaluations,
     ModelRegistry,
     TrainingRounds,
+    ValidationSetAccepted,
 )
 from cairn.chain.fakes import FakeChain, FakeContract
 from cairn.domain.cid import cid_of
-from cairn.storage.registry import AnchoredBatches, Constitutions, RegistryCids
+from cairn.storage.registry import (
+    AnchoredBatches,
+    Constitutions,
+    PolicyTerms,
+    PostedEvaluations,
+    RegistryCids,
+    ValidationSets,
+)
 
 INTERFACES = Path(__file__).parents[3] / "contracts" / "interfaces"
 
@@ -108,6 +119,10 @@ def test_named_cids__every_cid_of_the_protocol__is_among_them() -> None:
         ("struct", "Aggregate", "card_cid"),
         ("event", "BatchAnchored", "cid"),
         ("event", "ConstitutionAmended", "constitution"),  # the charter keeps the newest
+        ("event", "ValidationSetAccepted", "cid"),
+        ("event", "EvaluationPosted", "validation_cid"),
+        ("event", "EvaluationPosted", "losses_cid"),
+        ("struct", "Rules", "terms_cid"),  # PolicyCreated holds all of it
     }
     # These say what the structs above keep.
     repeated = {
@@ -190,3 +205,56 @@ def test_constitutions__of_launched_alliances__are_as_amended_last() -> None:
     assert list(constitutions.labelled()) == list(zip(labels, [cid("first"), b""], strict=True))
     now["0xc1"] = cid("second")
     assert next(constitutions.labelled()) == (labels[0], cid("second"))
+
+
+class Registry(FakeContract):
+    """A registry and a book of evaluations in one, that say whatever they are told to."""
+
+    EVENTS = (ValidationSetAccepted, EvaluationPosted)
+
+    def do_accept(self, sender: str, value: int, root: bytes, cid: bytes, accepted: bool) -> None:
+        self.emit(ValidationSetAccepted(4, root, cid, accepted))
+
+    def do_post(self, sender: str, value: int, number: int, rows: bytes, losses: bytes) -> None:
+        zeros = bytes(32)
+        self.emit(
+            EvaluationPosted(number, 4, sender, 1, zeros, 9, 0, 0, zeros, 60, 0, rows, losses)
+        )
+
+
+def test_validation_sets__no_longer_accepted__are_named_no_longer() -> None:
+    chain = FakeChain()
+    registry = Registry(chain, "0x" + "05" * 20)
+    sets = ValidationSets(cast(ModelRegistry, registry), chain, first_block=1)
+    one, other = bytes([1]) * 32, bytes([2]) * 32
+
+    def accept(*args: object) -> None:
+        chain.act("0x" + "06" * 20, registry.call("accept", *args))
+
+    accept(one, b"", True)  # sealed yet
+    accept(other, cid("other"), True)
+    label = "validation set of model 4"
+    assert list(sets.labelled()) == [(label, b""), (label, cid("other"))]
+    accept(one, cid("one"), True)
+    accept(other, cid("other"), False)
+    assert list(sets.labelled()) == [(label, cid("one"))]
+
+
+def test_evaluations__posted__name_their_rows_and_losses() -> None:
+    chain = FakeChain()
+    registry = Registry(chain, "0x" + "05" * 20)
+    posted = PostedEvaluations(cast(Evaluations, registry), chain, first_block=1)
+    chain.act("0x" + "06" * 20, registry.call("post", 7, b"", cid("losses")))
+    assert list(posted.labelled()) == [
+        ("validation set of evaluation 7", b""),
+        ("losses of evaluation 7", cid("losses")),
+    ]
+
+
+def test_policies__with_terms_of_use__name_them() -> None:
+    rules = [SimpleNamespace(terms_cid=b""), SimpleNamespace(terms_cid=cid("terms"))]
+    policies = SimpleNamespace(n_policies=lambda: 2, rules=lambda number: rules[number - 1])
+    assert list(PolicyTerms(cast(AccessPolicy, policies)).labelled()) == [
+        ("terms of policy 1", b""),
+        ("terms of policy 2", cid("terms")),
+    ]

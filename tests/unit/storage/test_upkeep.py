@@ -231,6 +231,15 @@ def test_cli_gc__dry_run_first__removes_later(folder: Path) -> None:
     assert not store.has(cid)
 
 
+def test_cli_gc__node_without_one_or_for_a_dry_run__is_a_wrong_command_line(folder: Path) -> None:
+    code, output = run(folder, "gc", "--node")
+    assert code == 2
+    assert "--ipfs" in output
+    code, output = run(folder, "--ipfs", "/ip4/127.0.0.1/tcp/1/http", "gc", "--node", "--dry-run")
+    assert code == 2
+    assert "leave --node or --dry-run out" in output
+
+
 def test_cli__no_cid_or_no_store__is_a_plain_message(folder: Path, tmp_path: Path) -> None:
     code, output = run(folder, "pin", "nonsense")
     assert code == 2
