@@ -11,7 +11,16 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cairn.cli import cairn
-from tests.integration._support import ALLIANCE, COIN, OPERATOR, RIVAL, Oracle
+from cairn.domain.cid import Cid
+from cairn.models import save
+from tests.integration._support import (
+    ALLIANCE,
+    COIN,
+    OPERATOR,
+    RIVAL,
+    Oracle,
+    small_program,
+)
 
 Command = Callable[..., Result]
 
@@ -66,6 +75,23 @@ def test_models_search__by_name_sale_and_price__finds_what_is_so_now(
     assert version["program_hash"] == "0x" + stored.program_hash.hex()
 
 
+def test_search__tags_and_listings__are_those_said_on_chain(
+    oracle: Oracle, command: Command
+) -> None:
+    models, model_id = oracle.system.models, oracle.model_id
+    oracle.send(ALLIANCE, models.tag(model_id, ["tiny", "linear"]))
+    oracle.send(ALLIANCE, models.untag(model_id, ["linear"]))
+    oracle.send(OPERATOR, models.list_endpoint(model_id, "https://answers.example"))
+    [row] = found(command, "models", "search", "--tag", "tiny")
+    operator = oracle.signer(OPERATOR).address
+    assert (row["id"], row["tags"]) == (model_id, ["tiny"])
+    assert row["endpoints"] == {operator: "https://answers.example"}
+    assert found(command, "models", "search", "--tag", "linear") == []
+    rows = found(command, "providers", "search", "--model", str(model_id))
+    listed = {row["operator"]: row["endpoints"] for row in rows}
+    assert listed[operator] == {str(model_id): "https://answers.example"}
+
+
 def test_providers_search__stake__is_the_ledgers(oracle: Oracle, command: Command) -> None:
     rows = found(command, "providers", "search", "--model", str(oracle.model_id))
     stakes = {row["operator"]: int(row["stake_wei"]) for row in rows}
@@ -111,3 +137,31 @@ def test_search__hostile_name__speaks_neither_to_terminal_nor_table(
     assert "hostile [red]\\x1b[2J" in result.output and "\x1b" not in result.output
     result = command("models", "list")
     assert result.exit_code == 0 and "[red]\\x1b[2J\\udcff" in result.output
+
+
+def test_card__written_registered_and_shown__is_the_same(
+    oracle: Oracle, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CAIRN_STORE", str(tmp_path / "store"))
+    program, models = small_program(), oracle.system.models
+    path = save(program, tmp_path / "small.cairn")
+    model = ("--of", str(oracle.model_id))
+    result = command("card", "write", str(path), *model, "--license", "mit", "--synthetic")
+    assert result.exit_code == 0, (result.output, result.exception)
+    cid = Cid.parse(result.output.strip())
+
+    some, program_cid = bytes([1]) * 32, models.version(oracle.model_id, 1).program_cid
+    call = models.register_version(
+        oracle.model_id, program.hash, program_cid, some, some, cid.binary, 1
+    )
+    oracle.send(ALLIANCE, call)
+    version = str(models.latest_version(oracle.model_id))
+    front = found(command, "card", "show", str(oracle.model_id), version)
+    assert front["license"] == "mit" and "synthetic" in front["tags"]
+    assert front["cairn"]["model_id"] == oracle.model_id
+    assert front["cairn"]["registry"] == models.address
+    text = command("card", "show", str(oracle.model_id), version).output
+    assert "# small" in text and "**The data are synthetic**" in text
+    # Its first version names its program where a card should be, and this store has not got it.
+    assert command("card", "show", str(oracle.model_id), "1").exit_code == 1
+    assert command("card", "write", str(path), "--license", "mit").exit_code == 2

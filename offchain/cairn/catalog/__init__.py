@@ -8,6 +8,7 @@ from cairn.catalog._follow import Follower, Sources
 from cairn.catalog._queries import PRODUCTION, Catalog, alias_text
 from cairn.catalog._records import (
     Alliance,
+    Evaluation,
     ListedModel,
     ListedVersion,
     Move,
@@ -23,6 +24,7 @@ __all__ = [
     "Alliance",
     "Catalog",
     "CatalogSettings",
+    "Evaluation",
     "Follower",
     "ListedModel",
     "ListedVersion",

@@ -21,8 +21,16 @@ from cairn.chain import (
     AliasSet,
     AllianceLaunched,
     ConstitutionAmended,
+    Deprecated,
+    EvaluationPosted,
+    EvaluationRuleSet,
+    EvaluationSettled,
+    EvaluationVoided,
+    ListingWithdrawn,
+    MinStakeSet,
     ModelCreated,
     Number,
+    OperatorListed,
     OptedIn,
     OptedOut,
     ProposalCanceled,
@@ -33,8 +41,13 @@ from cairn.chain import (
     SaleEnded,
     Slashed,
     Staked,
+    Tagged,
     TermsSet,
     UnbondingStarted,
+    Untagged,
+    ValidationSetAccepted,
+    VersionPromoted,
+    VersionQualified,
     VersionRegistered,
     VoteCast,
     VoteCastWithParams,
@@ -103,7 +116,7 @@ class Series(TypeDecorator[tuple[Any, ...]]):
 
 
 _EXACT = {"description"}
-_KEYS = {"alliance", "model_id", "operator", "proposalId"}
+_KEYS = {"alliance", "evaluation_id", "model_id", "operator", "proposalId"}
 _KINDS: dict[Any, Any] = {int: Word, str: Words, bytes: LargeBinary, bool: Boolean}
 
 
@@ -130,8 +143,24 @@ def _table(event: type[Any]) -> Table:
 
 
 OF_FACTORY = (AllianceLaunched,)
-OF_REGISTRY = (ModelCreated, VersionRegistered, AliasSet, TermsSet, SaleEnded)
-OF_LEDGER = (Staked, UnbondingStarted, Withdrawn, OptedIn, OptedOut, Slashed)
+OF_REGISTRY = (
+    ModelCreated,
+    VersionRegistered,
+    AliasSet,
+    TermsSet,
+    SaleEnded,
+    Tagged,
+    Untagged,
+    Deprecated,
+    OperatorListed,
+    ListingWithdrawn,
+    EvaluationRuleSet,
+    ValidationSetAccepted,
+    VersionQualified,
+    VersionPromoted,
+)
+OF_EVALUATIONS = (EvaluationPosted, EvaluationVoided, EvaluationSettled)
+OF_LEDGER = (Staked, UnbondingStarted, Withdrawn, OptedIn, OptedOut, Slashed, MinStakeSet)
 OF_GOVERNORS = (
     ProposalCreated,
     ProposalQueued,
@@ -145,7 +174,14 @@ OF_CHARTERS = (ConstitutionAmended,)
 
 FACTS: dict[type[Any], Table] = {
     event: _table(event)
-    for event in (*OF_FACTORY, *OF_REGISTRY, *OF_LEDGER, *OF_GOVERNORS, *OF_CHARTERS)
+    for event in (
+        *OF_FACTORY,
+        *OF_REGISTRY,
+        *OF_EVALUATIONS,
+        *OF_LEDGER,
+        *OF_GOVERNORS,
+        *OF_CHARTERS,
+    )
 }
 """The table of each kind of event."""
 

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, insert, select, union
 from cairn.catalog._facts import (
     FACTS,
     OF_CHARTERS,
+    OF_EVALUATIONS,
     OF_FACTORY,
     OF_GOVERNORS,
     OF_LEDGER,
@@ -67,6 +68,7 @@ class Sources:
     factory: Emitter
     registry: Emitter
     ledger: Emitter
+    evaluations: Emitter
     first_block: int = 0
     page_blocks: int = 2_000
     confirmations: int = 0
@@ -82,6 +84,7 @@ class Sources:
             factory=system.factory,
             registry=system.models,
             ledger=system.stakes,
+            evaluations=system.evaluations,
             first_block=system.deployment.first_block,
             page_blocks=system.network.log_page_blocks,
             confirmations=system.network.confirmations,
@@ -118,6 +121,15 @@ class Follower:
             self._read(lease)
             self._note_times(lease)
 
+    def _shared(self) -> list[tuple[Emitter, tuple[type[Any], ...]]]:
+        sources = self._sources
+        return [
+            (sources.factory, OF_FACTORY),
+            (sources.registry, OF_REGISTRY),
+            (sources.ledger, OF_LEDGER),
+            (sources.evaluations, OF_EVALUATIONS),
+        ]
+
     # --- where it stands ---------------------------------------------------------------------
 
     def _origin(self) -> str:
@@ -132,9 +144,7 @@ class Follower:
             {
                 "chain": sources.chain_id,
                 "first": [sources.first_block, first.hex()],
-                "contracts": [
-                    one.address for one in (sources.factory, sources.registry, sources.ledger)
-                ],
+                "contracts": [one.address for one, _ in self._shared()],
                 "columns": fingerprint(),
             }
         )
@@ -160,11 +170,7 @@ class Follower:
 
     def _read(self, lease: Lease) -> None:
         sources = self._sources
-        shared = [
-            (sources.factory, OF_FACTORY),
-            (sources.registry, OF_REGISTRY),
-            (sources.ledger, OF_LEDGER),
-        ]
+        shared = self._shared()
         head = sources.node.head()
         cursor = self._cursor(SHARED, shared, sources.first_block, sources.confirmations)
         cursor.advance(head, self._keep([one for one, _ in shared], lease))

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Select, Subquery, func, select
 from cairn.catalog._facts import FACTS, times
 from cairn.catalog._records import (
     Alliance,
+    Evaluation,
     ListedModel,
     ListedVersion,
     Move,
@@ -23,7 +24,15 @@ from cairn.chain import (
     AliasSet,
     AllianceLaunched,
     ConstitutionAmended,
+    Deprecated,
+    EvaluationPosted,
+    EvaluationRuleSet,
+    EvaluationSettled,
+    EvaluationVoided,
+    ListingWithdrawn,
+    MinStakeSet,
     ModelCreated,
+    OperatorListed,
     OptedIn,
     OptedOut,
     ProposalCanceled,
@@ -35,8 +44,11 @@ from cairn.chain import (
     Slashed,
     Staked,
     Store,
+    Tagged,
     TermsSet,
     UnbondingStarted,
+    Untagged,
+    VersionQualified,
     VersionRegistered,
     VoteCast,
     VoteCastWithParams,
@@ -96,6 +108,7 @@ class Catalog:
         alias: str | None = None,
         on_sale: bool | None = None,
         provider: str | None = None,
+        deprecated: bool | None = None,
     ) -> list[ListedModel]:
         """Models by what is so now, in the order of their ids; all that is given must hold.
 
@@ -115,6 +128,7 @@ class Catalog:
             and (alias is None or alias in one.aliases)
             and (on_sale is None or on_sale == (one.sale is not None))
             and (provider is None or provider in one.providers)
+            and (deprecated is None or deprecated == (one.deprecated is not None))
         ]
 
     def history(self, model_id: int) -> list[Move]:
@@ -143,8 +157,13 @@ class Catalog:
         alias: str | None = None,
         sold: bool | None = None,
         round_id: int | None = None,
+        evaluated: bool | None = None,
+        deprecated: bool | None = None,
     ) -> list[ListedVersion]:
-        """Versions by what is so now, oldest first in each model; all that is given must hold."""
+        """Versions by what is so now, oldest first in each model; all that is given must hold.
+
+        evaluated: an evaluation let it pass its model's rule. deprecated: it or its model is.
+        """
         wanted = text.lower() if text else None
         table = FACTS[VersionRegistered]
         query = _timed(VersionRegistered)
@@ -155,18 +174,28 @@ class Catalog:
         with self._store.read() as db:
             models = {one.model_id: one for one in _models(db)}
             rows = db.execute(query).all()
+            out_of_use = _deprecations(db)
+            evaluations = _evaluations(db)
+            passed = {
+                (row.model_id, row.version): row.evaluation_id
+                for row in db.execute(select(_newest(VersionQualified, "model_id", "version")))
+            }
         found = []
         for row in sorted(rows, key=lambda row: (row.model_id, row.version)):
             model = models.get(row.model_id)
             if model is None:  # its creation is in a page that comes
                 continue
             aliases = tuple(sorted(a for a, v in model.aliases.items() if v == row.version))
+            key = (row.model_id, row.version)
+            why = out_of_use.get(key, model.deprecated)
             is_sold = model.sale is not None and model.sale.version == row.version
             if (
                 (wanted is not None and not any(wanted in word.lower() for word in _words(model)))
                 or (alliance is not None and alliance not in (model.alliance, model.alliance_name))
                 or (alias is not None and alias not in aliases)
                 or (sold is not None and sold != is_sold)
+                or (evaluated is not None and evaluated != (key in passed))
+                or (deprecated is not None and deprecated != (why is not None))
             ):
                 continue
             found.append(
@@ -183,6 +212,9 @@ class Catalog:
                     aliases=aliases,
                     is_sold=is_sold,
                     registered_at=row.at or 0,
+                    evaluations=tuple(evaluations.get(key, ())),
+                    qualified_by=passed.get(key, 0),
+                    deprecated=why,
                 )
             )
         return found
@@ -312,10 +344,25 @@ def _models(db: Connection) -> list[ListedModel]:
     }
     terms = {row.model_id: row for row in db.execute(select(_newest(TermsSet, "model_id")))}
     serving: dict[int, list[str]] = defaultdict(list)
+    endpoints: dict[int, dict[str, str]] = defaultdict(dict)
+    least = {
+        row.model_id: row.amount_wei for row in db.execute(select(_newest(MinStakeSet, "model_id")))
+    }
     for one in _providers(db):
-        if one.stake_wei:
-            for model_id in one.models:
+        for model_id in one.models:
+            # With no stake nobody can lock any, whatever the model asks for.
+            if one.stake_wei >= max(1, least.get(model_id, 0)):
                 serving[model_id].append(one.operator)
+                if model_id in one.endpoints:
+                    endpoints[model_id][one.operator] = one.endpoints[model_id]
+    tags: dict[int, list[str]] = defaultdict(list)
+    for row in _standing(db, Tagged, Untagged, "model_id", "tag_hash"):
+        tags[row.model_id].append(row.tag)
+    rules = {
+        row.model_id: row.is_required
+        for row in db.execute(select(_newest(EvaluationRuleSet, "model_id")))
+    }
+    out_of_use = _deprecations(db)
     found = []
     for row in created:
         newest = terms.get(row.model_id)
@@ -335,6 +382,57 @@ def _models(db: Connection) -> list[ListedModel]:
                 sale=_sale(newest, row.currency) if is_sold else None,
                 providers=tuple(sorted(serving[row.model_id])),
                 created_at=row.at or 0,
+                tags=tuple(sorted(tags[row.model_id])),
+                endpoints=endpoints[row.model_id],
+                needs_evaluation=rules.get(row.model_id, False),
+                deprecated=out_of_use.get((row.model_id, 0)),
+            )
+        )
+    return found
+
+
+def _standing(db: Connection, said: type[Any], unsaid: type[Any], *keys: str) -> list[Any]:
+    """What was said last of each of some keys, and not taken back after that."""
+    back = {
+        tuple(getattr(row, key) for key in keys): _place(row)
+        for row in db.execute(select(_newest(unsaid, *keys)))
+    }
+    return [
+        row
+        for row in db.execute(select(_newest(said, *keys)))
+        if _place(row) > back.get(tuple(getattr(row, key) for key in keys), (-1, -1))
+    ]
+
+
+def _deprecations(db: Connection) -> dict[tuple[int, int], str]:
+    """The reasons, by model and version; version 0 is the whole model."""
+    rows = db.execute(select(_newest(Deprecated, "model_id", "version")))
+    return {(row.model_id, row.version): row.reason for row in rows}
+
+
+def _evaluations(db: Connection) -> dict[tuple[int, int], list[Evaluation]]:
+    """By model and version, oldest first."""
+    ended = {
+        row.evaluation_id: words
+        for kind, words in ((EvaluationSettled, "settled"), (EvaluationVoided, "void"))
+        for row in db.execute(select(FACTS[kind].c.evaluation_id))
+    }
+    found: dict[tuple[int, int], list[Evaluation]] = defaultdict(list)
+    for row in db.execute(_timed(EvaluationPosted)):
+        found[row.model_id, row.version].append(
+            Evaluation(
+                evaluation_id=row.evaluation_id,
+                model_id=row.model_id,
+                version=row.version,
+                operator=row.operator,
+                validation_root=bytes(row.validation_root),
+                n_rows=row.n_rows,
+                loss_kind=row.loss_kind,
+                total_loss=row.total_loss,
+                lock_wei=row.lock_wei,
+                window_s=row.window_s,
+                posted_at=row.at or 0,
+                ended=ended.get(row.evaluation_id),
             )
         )
     return found
@@ -345,13 +443,11 @@ def _providers(db: Connection) -> list[Provider]:
         _sums(db, kind) for kind in (Staked, UnbondingStarted, Withdrawn, Slashed)
     )
     serves: dict[str, list[int]] = defaultdict(list)
-    left = {
-        (row.operator, row.model_id): _place(row)
-        for row in db.execute(select(_newest(OptedOut, "operator", "model_id")))
-    }
-    for row in db.execute(select(_newest(OptedIn, "operator", "model_id"))):
-        if _place(row) > left.get((row.operator, row.model_id), (-1, -1)):
-            serves[row.operator].append(row.model_id)
+    for row in _standing(db, OptedIn, OptedOut, "operator", "model_id"):
+        serves[row.operator].append(row.model_id)
+    listed: dict[str, dict[int, str]] = defaultdict(dict)
+    for row in _standing(db, OperatorListed, ListingWithdrawn, "operator", "model_id"):
+        listed[row.operator][row.model_id] = row.endpoint
     return [
         Provider(
             operator=operator,
@@ -359,8 +455,9 @@ def _providers(db: Connection) -> list[Provider]:
             unbonding_wei=unbonding[operator] - withdrawn[operator],
             slashed_wei=slashed[operator],
             models=tuple(sorted(serves[operator])),
+            endpoints=dict(sorted(listed[operator].items())),
         )
-        for operator in sorted({*staked, *serves})
+        for operator in sorted({*staked, *serves, *listed})
     ]
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 __all__ = [
     "Alliance",
+    "Evaluation",
     "ListedModel",
     "ListedVersion",
     "Move",
@@ -66,9 +67,34 @@ class ListedModel:
     aliases: Mapping[str, int]
     sale: Sale | None
     providers: tuple[str, ...]
-    """Who opted in to serve it and has stake."""
+    """Who opted in to serve it and has the stake that it asks for."""
     created_at: int
-    tags: tuple[str, ...] = ()
+    tags: tuple[str, ...]
+    endpoints: Mapping[str, str]
+    """Where its providers say that they answer, by operator."""
+    needs_evaluation: bool
+    """Whether a version needs one to become production."""
+    deprecated: str | None
+    """Why the whole model is out of use for good; None: it is not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What an operator says of a version's loss, with stake behind it."""
+
+    evaluation_id: int
+    model_id: int
+    version: int
+    operator: str
+    validation_root: bytes
+    n_rows: int
+    loss_kind: int
+    total_loss: int
+    lock_wei: int
+    window_s: int
+    posted_at: int
+    ended: str | None
+    """`void`: proved wrong, or a row not shown; `settled`: it stood; None: neither yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +112,11 @@ class ListedVersion:
     """That point at it now."""
     is_sold: bool
     registered_at: int
+    evaluations: tuple[Evaluation, ...]
+    qualified_by: int
+    """The evaluation by which it last passed its model's rule; 0: none."""
+    deprecated: str | None
+    """Why it, or its model, is out of use for good; None: it is not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +139,8 @@ class Provider:
     """Ever, by all judges."""
     models: tuple[int, ...]
     """That it opted in to serve."""
+    endpoints: Mapping[int, str]
+    """Where it says that it answers, by model."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from cairn.catalog._facts import OF_CHARTERS, OF_FACTORY, OF_GOVERNORS, OF_LEDGER, OF_REGISTRY
+from cairn.catalog._facts import (
+    OF_CHARTERS,
+    OF_EVALUATIONS,
+    OF_FACTORY,
+    OF_GOVERNORS,
+    OF_LEDGER,
+    OF_REGISTRY,
+)
 from cairn.catalog._follow import Sources
 from cairn.chain import AllianceLaunched, Node
 from cairn.chain.fakes import FakeChain, FakeContract
@@ -40,6 +47,7 @@ class FakeWorld:
         self.factory = Speaker(self.chain, "0x" + "f0" * 20, OF_FACTORY)
         self.registry = Speaker(self.chain, "0x" + "a0" * 20, OF_REGISTRY)
         self.ledger = Speaker(self.chain, "0x" + "b0" * 20, OF_LEDGER)
+        self.evaluations = Speaker(self.chain, "0x" + "c0" * 20, OF_EVALUATIONS)
         self._speakers: dict[str, Speaker] = {}
         self.chain.mine()  # their creation
 
@@ -81,6 +89,7 @@ class FakeWorld:
             factory=self.factory,
             registry=self.registry,
             ledger=self.ledger,
+            evaluations=self.evaluations,
             governor_at=governor_at,
             charter_at=charter_at,
             **settings,

@@ -80,6 +80,9 @@ def show_model(model_id: int, as_json: bool) -> None:
 @click.option("--alias", help="Has this alias, such as production.")
 @click.option("--provider", help="Served with stake by this operator (0x…).")
 @click.option("--on-sale/--not-on-sale", default=None, help="Whether it is for sale now.")
+@click.option(
+    "--deprecated/--not-deprecated", default=None, help="Whether it was taken out of use for good."
+)
 @click.option("--price-up-to", help="At most so many whole coins of its own currency, such as 0.5.")
 @as_json
 def search_models(
@@ -89,6 +92,7 @@ def search_models(
     alias: str | None,
     provider: str | None,
     on_sale: bool | None,
+    deprecated: bool | None,
     price_up_to: str | None,
     as_json: bool,
 ) -> None:
@@ -100,6 +104,7 @@ def search_models(
             alliance=address_or_name(alliance),
             alias=alias,
             on_sale=on_sale,
+            deprecated=deprecated,
             provider=None if provider is None else address_or_name(provider),
         )
         if price_up_to is not None:
@@ -135,6 +140,12 @@ def list_versions(model_id: int, as_json: bool) -> None:
 @click.option("--alias", help="This alias points at it now.")
 @click.option("--round", "round_id", type=click.IntRange(min=1), help="Made by this round.")
 @click.option("--sold/--not-sold", default=None, help="Whether it is the one that is sold now.")
+@click.option(
+    "--evaluated/--not-evaluated", default=None, help="An evaluation let it pass its model's rule."
+)
+@click.option(
+    "--deprecated/--not-deprecated", default=None, help="Whether it was taken out of use for good."
+)
 @as_json
 def search_versions(
     text: str | None,
@@ -143,6 +154,8 @@ def search_versions(
     alias: str | None,
     round_id: int | None,
     sold: bool | None,
+    evaluated: bool | None,
+    deprecated: bool | None,
     as_json: bool,
 ) -> None:
     """Versions of models with TEXT in their name or alliance's name; all that is given must hold."""
@@ -154,12 +167,28 @@ def search_versions(
             alias=alias,
             round_id=round_id,
             sold=sold,
+            evaluated=evaluated,
+            deprecated=deprecated,
         )
     rows = [listed_version_row(one) for one in found]
     if as_json:
         click.echo(json.dumps(rows))
         return
-    _print(rows, ("model", "name", "version", "sold", "aliases", "parent", "round", "program_cid"))
+    _print(
+        rows,
+        (
+            "model",
+            "name",
+            "version",
+            "sold",
+            "aliases",
+            "parent",
+            "round",
+            "qualified_by",
+            "deprecated",
+            "program_cid",
+        ),
+    )
 
 
 @click.group()
@@ -188,7 +217,7 @@ def search_providers(model_id: int | None, stake_from: str, as_json: bool) -> No
         }
         for one in found
     ]
-    _print(rows, ("operator", "stake", "unbonding", "slashed", "models"))
+    _print(rows, ("operator", "stake", "unbonding", "slashed", "models", "endpoints"))
 
 
 @contextmanager
@@ -245,6 +274,9 @@ def model_row(model: ListedModel, currencies: Currencies) -> dict[str, Any]:
         **row,
         "providers": list(model.providers),
         "schema_cid": _cid_text(model.schema_cid),
+        "endpoints": dict(model.endpoints),
+        "needs_evaluation": model.needs_evaluation,
+        "deprecated": model.deprecated,
         "created_at": model.created_at,
     }
 
@@ -263,6 +295,19 @@ def listed_version_row(version: ListedVersion) -> dict[str, Any]:
         "program_cid": _cid_text(version.program_cid),
         "card_cid": _cid_text(version.card_cid),
         "registered_at": version.registered_at,
+        "evaluations": [
+            {
+                "id": one.evaluation_id,
+                "operator": one.operator,
+                "rows": one.n_rows,
+                "loss_kind": one.loss_kind,
+                "total_loss": str(one.total_loss),
+                "ended": one.ended,
+            }
+            for one in version.evaluations
+        ],
+        "qualified_by": version.qualified_by or None,
+        "deprecated": version.deprecated,
     }
 
 
@@ -274,6 +319,7 @@ def provider_row(provider: Provider) -> dict[str, Any]:
         "unbonding_wei": str(provider.unbonding_wei),
         "slashed_wei": str(provider.slashed_wei),
         "models": list(provider.models),
+        "endpoints": {str(model_id): url for model_id, url in provider.endpoints.items()},
     }
 
 

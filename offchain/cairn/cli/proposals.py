@@ -590,7 +590,7 @@ def _how(argument: ActionArgument) -> str:
 
 
 def _params(kind: str, argument: ActionArgument) -> list[click.Parameter]:
-    if argument.type is Type.ACCOUNTS:
+    if argument.type in (Type.ACCOUNTS, Type.TEXTS):
         nargs = -1
         required = kind not in ("admit", "expel")  # these have --owner
         return [click.Argument([argument.name], nargs=nargs, required=required)]

@@ -81,6 +81,8 @@ class Type(Enum):
     ALIAS = auto()
     HASH = auto()  # 32 bytes
     CID = auto()
+    TEXTS = auto()
+    FLAG = auto()
     LIMIT = auto()  # `none`, or capacity,refill,period: 10,5,1h
 
 
@@ -425,6 +427,68 @@ def _check_callers(a: Arguments) -> str | None:
     return None if 1 <= n <= most else f"{n} callers: one action takes 1 to {most}"
 
 
+LOSSES = {1: "squared error", 2: "zero-one loss", 3: "cross-entropy"}
+
+RULE = (
+    Argument("model_id", Type.NUMBER, "The model's id."),
+    Argument("is_required", Type.FLAG, "Whether a version needs an evaluation: yes or no."),
+    Argument("validation_root", Type.HASH, "Of which set; zero: any accepted.", "0x" + "00" * 32),
+    Argument("loss_kind", Type.NUMBER, "1 squared error, 2 zero-one, 3 cross-entropy.", "1"),
+    Argument("max_mean_loss", Type.NUMBER, "At most so much a row, in the kind's unit."),
+    Argument("window_s", Type.SECONDS, "How long it must have been open to challenge."),
+    Argument("lock_wei", Type.COIN, "Stake that must have been behind it."),
+)
+
+
+def _unpack_rule(values: tuple[Any, ...]) -> Arguments | None:
+    model_id, rule = values
+    return {"model_id": model_id, **{one.name: rule[one.name] for one in RULE[1:]}}
+
+
+def _rule_words(a: Arguments, names: Names) -> str:
+    kind = LOSSES.get(a["loss_kind"], f"loss of kind {a['loss_kind']}")
+    root = a["validation_root"]
+    which = f"the set 0x{root.hex()}" if any(root) else "a set that the alliance accepted"
+    what = (
+        f"an evaluation on {which}: a mean {kind} of at most {a['max_mean_loss']:,} units a row, open "
+        f"to challenge for {duration(a['window_s'])}, with {coin(a['lock_wei'])} of stake behind it"
+    )
+    need = "need" if a["is_required"] else "no longer need"
+    return (
+        f"let versions of {model_words(a['model_id'], names)} {need}, to become production, {what}"
+    )
+
+
+def _set_words(a: Arguments, names: Names) -> str:
+    where = f" ({cid_words(a['cid'])})" if a["cid"] else " (its file is sealed)"
+    verb = "accept" if a["accepted"] else "no longer accept"
+    return (
+        f"{verb} the validation set 0x{a['validation_root'].hex()}{where} for evaluations of "
+        f"{model_words(a['model_id'], names)}"
+    )
+
+
+def _deprecate_words(a: Arguments, names: Names) -> str:
+    model = model_words(a["model_id"], names)
+    what = f"version {a['version']} of {model}" if a["version"] else f"all of {model}"
+    return f"take {what} out of use for good, and off sale: {quoted(a['reason'])}"
+
+
+def _tags_words(verb: str, way: str) -> Callable[[Arguments, Names], str]:
+    def words(a: Arguments, names: Names) -> str:
+        tags = ", ".join(map(quoted, a["tags"]))
+        return f"{verb} {tags} {way} the tags of {model_words(a['model_id'], names)}"
+
+    return words
+
+
+def _check_tags(a: Arguments) -> str | None:
+    if not 1 <= len(a["tags"]) <= 16:
+        return f"{len(a['tags'])} tags: give 1 to 16"
+    long = [tag for tag in a["tags"] if not 1 <= len(tag.encode("utf-8", "surrogateescape")) <= 32]
+    return f"tag {printable(long[0])!r}: give 1 to 32 bytes" if long else None
+
+
 RULES = (
     _rule(
         "voting-delay", "governor", "setVotingDelay", "From a proposal to its vote.",
@@ -465,6 +529,7 @@ RULES = (
 _MODEL = Argument("model_id", Type.NUMBER, "The model's id.")
 _VERSION = Argument("version", Type.NUMBER, "The version's number.")
 _DEVICES = Argument("devices", Type.ACCOUNTS, "Sensors: 0x…, did:io:0x… or io1….")
+_TAGS = Argument("tags", Type.TEXTS, "Words such as air-quality.")
 _CALLERS = (
     Argument("policy_id", Type.NUMBER, "The policy's id."),
     Argument("callers", Type.ACCOUNTS, "Addresses."),
@@ -506,6 +571,38 @@ KINDS: dict[str, Kind] = {
         Kind(
             "end-sale", "Take a model off sale.", "registry", "end_sale", (_MODEL,),
             lambda a, names: f"take {model_words(a['model_id'], names)} off sale",
+        ),
+        Kind(
+            "deprecate", "Take a version, or a whole model, out of use for good.",
+            "registry", "deprecate",
+            (
+                _MODEL, Argument("version", Type.NUMBER, "0: the whole model."),
+                Argument("reason", Type.TEXT, "Why, for those who use it."),
+            ),
+            _deprecate_words,
+        ),
+        Kind(
+            "tag", "Add tags by which a model is found.", "registry", "tag", (_MODEL, _TAGS),
+            _tags_words("add", "to"), check=_check_tags,
+        ),
+        Kind(
+            "untag", "Take tags off a model.", "registry", "untag", (_MODEL, _TAGS),
+            _tags_words("take", "off"), check=_check_tags,
+        ),
+        Kind(
+            "evaluation-rule", "Say which evaluation a version needs to become production.",
+            "registry", "set_evaluation_rule", RULE, _rule_words,
+            lambda a: (a["model_id"], tuple(a[one.name] for one in RULE[1:])), _unpack_rule,
+        ),
+        Kind(
+            "validation-set", "Accept a validation set for evaluations, or no longer.",
+            "registry", "accept_validation_set",
+            (
+                _MODEL, Argument("validation_root", Type.HASH, "Of the rows and their number."),
+                Argument("cid", Type.CID, "Of its file; none while it is sealed.", ""),
+                Argument("accepted", Type.FLAG, "yes or no.", "yes"),
+            ),
+            _set_words,
         ),
         Kind(
             "admit", "Admit sensors to the alliance.", "devices", "admit", (_DEVICES,),

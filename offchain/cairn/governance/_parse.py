@@ -50,6 +50,8 @@ def parse(name: str, given: Mapping[str, Any], names: Names, now: int) -> Action
 
 
 def _value(argument: Argument, text: Any, before: Mapping[str, Any], names: Names, now: int) -> Any:
+    if argument.type is Type.TEXTS:
+        return tuple(map(str, text if isinstance(text, (list, tuple)) else str(text).split()))
     if argument.type is Type.ACCOUNTS:
         parts = text if isinstance(text, (list, tuple)) else re.split(r"[,\s]+", str(text).strip())
         return tuple(device_address(str(one)) for one in parts if one)
@@ -69,6 +71,7 @@ def _value(argument: Argument, text: Any, before: Mapping[str, Any], names: Name
         Type.HASH: _hash,
         Type.CID: lambda one: Cid.parse(one).binary if one else b"",
         Type.LIMIT: _limit,
+        Type.FLAG: _flag,
         Type.AMOUNT: lambda one: names.currency(before["currency"]).units(one),
         Type.PRICE: lambda one: names.price_in(before["model_id"]).units(one),
     }
@@ -91,6 +94,13 @@ def _hash(text: str) -> bytes:
     if not re.fullmatch(r"0x[0-9a-fA-F]{64}", text):
         raise ValueError(f"{text!r} is not 0x and 64 digits")
     return bytes.fromhex(text[2:])
+
+
+def _flag(text: str) -> bool:
+    found = {"yes": True, "true": True, "no": False, "false": False}.get(text.lower())
+    if found is None:
+        raise ValueError(f"{text!r} is neither yes nor no")
+    return found
 
 
 def _limit(text: str) -> tuple[int, int, int]:

@@ -12,7 +12,15 @@ from cairn.chain import (
     AliasSet,
     AllianceLaunched,
     ConstitutionAmended,
+    Deprecated,
+    EvaluationPosted,
+    EvaluationRuleSet,
+    EvaluationSettled,
+    EvaluationVoided,
+    ListingWithdrawn,
+    MinStakeSet,
     ModelCreated,
+    OperatorListed,
     OptedIn,
     OptedOut,
     ProposalCanceled,
@@ -23,8 +31,11 @@ from cairn.chain import (
     SaleEnded,
     Slashed,
     Staked,
+    Tagged,
     TermsSet,
     UnbondingStarted,
+    Untagged,
+    VersionQualified,
     VersionRegistered,
     VoteCast,
     VoteCastWithParams,
@@ -139,6 +150,10 @@ def test_providers__stake__is_what_came_in_less_what_left(shop: FakeWorld, catal
     # Who has no stake cannot answer: he is no provider of a model.
     assert found.models()[0].providers == (ONE,)
     assert ids(found, provider=ONE) == [1] and ids(found, provider=TWO) == []
+    say(MinStakeSet(1, 8 * COIN))
+    assert catalog().models()[0].providers == (ONE,)
+    say(MinStakeSet(1, 8 * COIN + 1))
+    assert catalog().models()[0].providers == ()
 
 
 def test_alliances__amended_constitution__is_the_newest(world: FakeWorld, catalog: Read) -> None:
@@ -185,3 +200,74 @@ def test_proposals__votes_and_ends__are_of_their_own_governor(
     say(ProposalExecuted(7))
     [one, _] = catalog().proposals(proposal_id=7)
     assert [p.ended for p in catalog().proposals(alliance="Air", proposal_id=7)] == ["executed"]
+
+
+def test_models__tags__are_those_not_taken_off_again(shop: FakeWorld, catalog: Read) -> None:
+    say = shop.registry.say
+    for event in (
+        Tagged(SOME, 1, "air"),
+        Tagged(bytes(32), 1, "co2"),
+        Untagged(SOME, 1, "air"),
+        Tagged(SOME, 2, "air"),
+    ):
+        say(event)
+    found = catalog()
+    assert [one.tags for one in found.models()] == [("co2",), ("air",)]
+    assert ids(found, tags=["air"]) == ids(found, text="AIR", tags=["air"]) == [2]
+    assert ids(found, tags=["air", "co2"]) == []
+    say(Tagged(SOME, 1, "air"))
+    assert ids(catalog(), tags=["air", "co2"]) == [1]
+
+
+def test_versions__deprecated__with_the_reason(shop: FakeWorld, catalog: Read) -> None:
+    shop.registry.say(Deprecated(1, 2, "drifts"))
+    found = catalog()
+    assert [one.version for one in found.versions(deprecated=True)] == [2]
+    assert ids(found, deprecated=False) == [1, 2]
+    shop.registry.say(Deprecated(1, 0, "sensor was replaced"))
+    found = catalog()
+    assert [one.deprecated for one in found.versions()] == ["sensor was replaced", "drifts"]
+    assert ids(found, deprecated=True) == [1]
+
+
+def test_versions__evaluations__with_how_they_ended(shop: FakeWorld, catalog: Read) -> None:
+    def posted(number: int, version: int) -> EvaluationPosted:
+        return EvaluationPosted(
+            number, 1, ONE, version, SOME, 100, 1, 2**200, SOME, 600, COIN, b"", b""
+        )
+
+    for number, version in ((1, 1), (2, 1), (3, 2)):
+        shop.evaluations.say(posted(number, version))
+    shop.evaluations.say(EvaluationVoided(1, 5, TWO, 9))
+    shop.evaluations.say(EvaluationSettled(2, ONE))
+    shop.registry.say(EvaluationRuleSet(1, 1, True, SOME, 1, 50, 600, COIN))
+    shop.registry.say(VersionQualified(1, 1, 2, 1))
+    found = catalog()
+    assert [one.needs_evaluation for one in found.models()] == [True, False]
+    first, second = found.versions()
+    assert [(one.evaluation_id, one.ended) for one in first.evaluations] == [
+        (1, "void"), (2, "settled"),
+    ]  # fmt: skip
+    assert [(one.total_loss, one.ended) for one in second.evaluations] == [(2**200, None)]
+    assert (first.qualified_by, second.qualified_by) == (2, 0)
+    assert [one.version for one in found.versions(evaluated=True)] == [1]
+    assert [one.version for one in found.versions(evaluated=False)] == [2]
+
+
+def test_listings__of_who_serves_with_stake__are_shown(shop: FakeWorld, catalog: Read) -> None:
+    for event in (Staked(ONE, COIN, COIN), OptedIn(ONE, 1), OptedIn(TWO, 1)):
+        shop.ledger.say(event)
+    for said in (
+        OperatorListed(1, ONE, "https://old.example"),
+        OperatorListed(1, ONE, "https://one.example"),
+        OperatorListed(1, TWO, "https://two.example"),
+        OperatorListed(2, ONE, "https://gone.example"),
+        ListingWithdrawn(2, ONE),
+    ):
+        shop.registry.say(said)
+    found = catalog()
+    first, second = found.providers()
+    assert first.endpoints == {1: "https://one.example"}
+    assert second.endpoints == {1: "https://two.example"}
+    # Nothing stands behind the second one's: it has no stake.
+    assert found.models()[0].endpoints == {ONE: "https://one.example"}

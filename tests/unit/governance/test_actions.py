@@ -74,6 +74,8 @@ def value_of(kind: str, argument: Argument) -> st.SearchStrategy[Any]:
         ),
         Type.HASH: st.binary(min_size=32, max_size=32),
         Type.CID: st.binary(max_size=36),
+        Type.FLAG: st.booleans(),
+        Type.TEXTS: st.lists(st.text(min_size=1, max_size=8), min_size=1, max_size=6).map(tuple),
         Type.LIMIT: st.tuples(number(32), number(32), number(32)),
     }[argument.type]
 
