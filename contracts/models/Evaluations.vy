@@ -124,8 +124,11 @@ def post(
     assert total_loss <= row_proofs.MAX_SUM, "post: total too large"
     assert window_s >= MIN_WINDOW_S, "post: window too short"
     assert window_s <= MAX_WINDOW_S, "post: window too long"
-    assert judging._is_judgeable(PROGRAM_STORE, program_hash), "post: program is too dear to judge"
-    least_wei: uint256 = judging._least_lock_wei(PROGRAM_STORE, program_hash, CHALLENGE_GAS)
+    fits: bool = False
+    least_wei: uint256 = 0
+    n_features: uint256 = 0
+    fits, least_wei, n_features = judging._cost(PROGRAM_STORE, program_hash, CHALLENGE_GAS)
+    assert fits, "post: program is too dear to judge"
     assert lock_wei >= least_wei, "post: lock does not pay a challenge"
     assert lock_wei <= MAX_LOCK_WEI, "post: lock too large"
 

@@ -29,6 +29,7 @@ from ..interfaces import IShareToken
 from ..interfaces import IStakeLedger
 from ..modules import discovery
 from ..modules import gate
+from ..modules import judging
 
 implements: IModelRegistry
 initializes: gate
@@ -58,13 +59,8 @@ MIN_WINDOW_S: constant(uint256) = 600
 MAX_WINDOW_S: constant(uint256) = 7 * 86_400
 # Half of it, the bounty, pays a challenger's gas at IoTeX's least gas price (276k gas: 0.28 coin) with a margin.
 MIN_LOCK_WEI: constant(uint256) = 10**18
-# What a challenge runs again must fit a transaction on every chain, or an answer is beyond judging.
-MAX_PROGRAM_GAS: constant(uint256) = 10_000_000
-# A challenge without the program, and what a feature adds: four bytes at the dearest on IoTeX.
+# A challenge of an answer without the program, and without what a feature adds.
 CHALLENGE_GAS: constant(uint256) = 150_000
-CHALLENGE_GAS_A_FEATURE: constant(uint256) = 1_000
-# The least that IoTeX's nodes take.
-LEAST_GAS_PRICE_WEI: constant(uint256) = 10**12
 # What fits in the packed record, far above any sum that exists.
 MAX_LOCK_WEI: constant(uint256) = 2**96 - 1
 MAX_PRICE: constant(uint256) = 2**96 - 1
@@ -529,13 +525,12 @@ def _append_terms(terms: IModelRegistry.Terms):
     assert not deprecated, "terms: version is deprecated"
     program_hash: bytes32 = self._versions[terms.model_id][terms.version].program_hash
     assert staticcall PROGRAM_STORE.is_published(program_hash), "terms: program not published"
-    n_features: uint256 = staticcall PROGRAM_STORE.n_features(program_hash)
-    gas_bound: uint256 = staticcall PROGRAM_STORE.gas_bound(program_hash)
-    assert gas_bound <= MAX_PROGRAM_GAS, "terms: program is too dear to judge"
-    judging_gas: uint256 = gas_bound + CHALLENGE_GAS + CHALLENGE_GAS_A_FEATURE * n_features
-    # Half of the lock is the bounty.
-    worth_it: bool = terms.lock_wei >= 2 * LEAST_GAS_PRICE_WEI * judging_gas
-    assert worth_it, "terms: lock does not pay a challenge"
+    fits: bool = False
+    least_wei: uint256 = 0
+    n_features: uint256 = 0
+    fits, least_wei, n_features = judging._cost(PROGRAM_STORE, program_hash, CHALLENGE_GAS)
+    assert fits, "terms: program is too dear to judge"
+    assert terms.lock_wei >= least_wei, "terms: lock does not pay a challenge"
     terms_id: uint256 = self.n_terms + 1
     self.n_terms = terms_id
     # Each part was checked against its width where it was set.

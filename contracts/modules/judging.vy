@@ -18,20 +18,17 @@ LEAST_GAS_PRICE_WEI: constant(uint256) = 10**12
 
 @view
 @internal
-def _is_judgeable(store: IProgramStore, program_hash: bytes32) -> bool:
+def _cost(
+    store: IProgramStore, program_hash: bytes32, base_gas: uint256
+) -> (bool, uint256, uint256):
     """
-    @notice Whether a published program is cheap enough to be run by whoever challenges.
-    """
-    return staticcall store.gas_bound(program_hash) <= MAX_PROGRAM_GAS
-
-
-@view
-@internal
-def _least_lock_wei(store: IProgramStore, program_hash: bytes32, base_gas: uint256) -> uint256:
-    """
-    @notice The smallest lock of which the half pays a challenge.
-    @param base_gas What the challenge takes without the program.
+    @notice What it takes to judge statements about a published program.
+    @param base_gas What a challenge takes without the program and what its features add.
+    @return fits Whether whoever challenges can run it at all.
+    @return least_lock_wei The smallest lock of which the half pays a challenge.
+    @return n_features How many features the program takes.
     """
     n_features: uint256 = staticcall store.n_features(program_hash)
     gas_bound: uint256 = staticcall store.gas_bound(program_hash)
-    return 2 * LEAST_GAS_PRICE_WEI * (gas_bound + base_gas + GAS_A_FEATURE * n_features)
+    gas: uint256 = gas_bound + base_gas + GAS_A_FEATURE * n_features
+    return gas_bound <= MAX_PROGRAM_GAS, 2 * LEAST_GAS_PRICE_WEI * gas, n_features

@@ -11,7 +11,16 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cairn.cli import cairn
-from tests.integration._support import ALLIANCE, COIN, OPERATOR, RIVAL, Oracle
+from cairn.domain.cid import Cid
+from cairn.models import save
+from tests.integration._support import (
+    ALLIANCE,
+    COIN,
+    OPERATOR,
+    RIVAL,
+    Oracle,
+    small_program,
+)
 
 Command = Callable[..., Result]
 
@@ -128,3 +137,31 @@ def test_search__hostile_name__speaks_neither_to_terminal_nor_table(
     assert "hostile [red]\\x1b[2J" in result.output and "\x1b" not in result.output
     result = command("models", "list")
     assert result.exit_code == 0 and "[red]\\x1b[2J\\udcff" in result.output
+
+
+def test_card__written_registered_and_shown__is_the_same(
+    oracle: Oracle, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CAIRN_STORE", str(tmp_path / "store"))
+    program, models = small_program(), oracle.system.models
+    path = save(program, tmp_path / "small.cairn")
+    model = ("--of", str(oracle.model_id))
+    result = command("card", "write", str(path), *model, "--license", "mit", "--synthetic")
+    assert result.exit_code == 0, (result.output, result.exception)
+    cid = Cid.parse(result.output.strip())
+
+    some, program_cid = bytes([1]) * 32, models.version(oracle.model_id, 1).program_cid
+    call = models.register_version(
+        oracle.model_id, program.hash, program_cid, some, some, cid.binary, 1
+    )
+    oracle.send(ALLIANCE, call)
+    version = str(models.latest_version(oracle.model_id))
+    front = found(command, "card", "show", str(oracle.model_id), version)
+    assert front["license"] == "mit" and "synthetic" in front["tags"]
+    assert front["cairn"]["model_id"] == oracle.model_id
+    assert front["cairn"]["registry"] == models.address
+    text = command("card", "show", str(oracle.model_id), version).output
+    assert "# small" in text and "**The data are synthetic**" in text
+    # Its first version names its program where a card should be, and this store has not got it.
+    assert command("card", "show", str(oracle.model_id), "1").exit_code == 1
+    assert command("card", "write", str(path), "--license", "mit").exit_code == 2

@@ -6,7 +6,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import boa
 from hypothesis import HealthCheck, settings
@@ -24,7 +26,12 @@ NATIVE = "0xEeeeeEeeeEeEeeEeEeEeeEEEeeeeEeeeeeeeEEeE"
 ZERO = "0x" + "00" * 20
 SHARE = 10**18
 PERIOD_S = 7 * 86_400
-SHARE_TOKEN = boa.load_partial(str(CONTRACT))
+
+
+@cache
+def compiled() -> Any:
+    return boa.load_partial(str(CONTRACT))
+
 
 holder_indexes = st.integers(0, 4)
 # Parts of shares, whole shares, and everything: roundings bite at the small end.
@@ -44,7 +51,7 @@ class Shares(RuleBasedStateMachine):
         self.payer = boa.env.generate_address()
         self.holders = [boa.env.generate_address() for _ in range(5)]
         boa.env.set_balance(self.payer, 10**40)
-        self.token = SHARE_TOKEN.deploy(
+        self.token = compiled().deploy(
             "Shares", "SHR", NATIVE, self.timelock, self.rounds, 10**9 * SHARE, PERIOD_S,
             self.holders[: len(founded)], founded,
         )  # fmt: skip

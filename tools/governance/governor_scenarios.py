@@ -653,6 +653,18 @@ def late_quorum_to_the_second(p: Pair) -> None:
 
 
 @scenario
+def late_quorum_by_exactly_what_it_takes(p: Pair) -> None:
+    # 76 of 380 shares; a part less reaches nothing.
+    for moved, extended in ((46 * SHARE, EXTENSION_S), (46 * SHARE - 1, 0)):
+        with p.undone():
+            p.does("token", "transfer", p.founders[3], moved, sender=p.founders[0])
+            proposal = p.propose(p.putting())
+            deadline = p.sees("governor", "proposalDeadline", proposal)
+            p.does("governor", "castVote", proposal, FOR, sender=p.founders[3], when=deadline)
+            p.sees("governor", "proposalDeadline", proposal, expect=deadline + extended)
+
+
+@scenario
 def late_quorum_without_an_extension_extends_nothing(p: Pair) -> None:
     p.execute(p.calling(("governor", "setLateQuorumVoteExtension", 0)))
     proposal = p.propose(p.putting(), proposer=1)

@@ -27,6 +27,7 @@ from cairn.chain import (
     EvaluationSettled,
     EvaluationVoided,
     ListingWithdrawn,
+    MinStakeSet,
     ModelCreated,
     Number,
     OperatorListed,
@@ -159,7 +160,7 @@ OF_REGISTRY = (
     VersionPromoted,
 )
 OF_EVALUATIONS = (EvaluationPosted, EvaluationVoided, EvaluationSettled)
-OF_LEDGER = (Staked, UnbondingStarted, Withdrawn, OptedIn, OptedOut, Slashed)
+OF_LEDGER = (Staked, UnbondingStarted, Withdrawn, OptedIn, OptedOut, Slashed, MinStakeSet)
 OF_GOVERNORS = (
     ProposalCreated,
     ProposalQueued,

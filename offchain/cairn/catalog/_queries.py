@@ -30,6 +30,7 @@ from cairn.chain import (
     EvaluationSettled,
     EvaluationVoided,
     ListingWithdrawn,
+    MinStakeSet,
     ModelCreated,
     OperatorListed,
     OptedIn,
@@ -344,9 +345,13 @@ def _models(db: Connection) -> list[ListedModel]:
     terms = {row.model_id: row for row in db.execute(select(_newest(TermsSet, "model_id")))}
     serving: dict[int, list[str]] = defaultdict(list)
     endpoints: dict[int, dict[str, str]] = defaultdict(dict)
+    least = {
+        row.model_id: row.amount_wei for row in db.execute(select(_newest(MinStakeSet, "model_id")))
+    }
     for one in _providers(db):
-        if one.stake_wei:
-            for model_id in one.models:
+        for model_id in one.models:
+            # With no stake nobody can lock any, whatever the model asks for.
+            if one.stake_wei >= max(1, least.get(model_id, 0)):
                 serving[model_id].append(one.operator)
                 if model_id in one.endpoints:
                     endpoints[model_id][one.operator] = one.endpoints[model_id]

@@ -67,7 +67,7 @@ class ListedModel:
     aliases: Mapping[str, int]
     sale: Sale | None
     providers: tuple[str, ...]
-    """Who opted in to serve it and has stake."""
+    """Who opted in to serve it and has the stake that it asks for."""
     created_at: int
     tags: tuple[str, ...]
     endpoints: Mapping[str, str]

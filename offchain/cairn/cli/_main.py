@@ -18,6 +18,7 @@ from cairn.errors import CairnError
 
 ENTRIES = {
     "audit": Entry("cairn.cli._audit", "audit", "Check evidence back to the sensors' signatures."),
+    "card": Entry("cairn.cli._card", "card", "Write a model's card, and read a version's."),
     "device": Entry("cairn.cli._device", "device", "Register, list and revoke sensors."),
     "down": Entry("cairn.cli._processes", "down", "End the local run that `make up` left running."),
     "evaluate": Entry(

@@ -1,6 +1,7 @@
 """Models: scikit-learn estimators as integer programs, and their evaluation in bulk."""
 
 from cairn.models._affine import ExportError
+from cairn.models._card import CardError, CardFacts, read_card, write_card
 from cairn.models._export import EXPORTABLE, export
 from cairn.models._exported import ExportedProgram
 from cairn.models._files import ModelFileError, load, load_skops, save
@@ -10,6 +11,8 @@ from cairn.models._schemas import schema_for
 
 __all__ = [
     "EXPORTABLE",
+    "CardError",
+    "CardFacts",
     "ExportError",
     "ExportedProgram",
     "Loss",
@@ -21,7 +24,9 @@ __all__ = [
     "load_skops",
     "loss_report",
     "predict",
+    "read_card",
     "save",
     "schema_for",
     "to_device",
+    "write_card",
 ]

@@ -18,6 +18,7 @@ from cairn.chain import (
     EvaluationSettled,
     EvaluationVoided,
     ListingWithdrawn,
+    MinStakeSet,
     ModelCreated,
     OperatorListed,
     OptedIn,
@@ -149,6 +150,10 @@ def test_providers__stake__is_what_came_in_less_what_left(shop: FakeWorld, catal
     # Who has no stake cannot answer: he is no provider of a model.
     assert found.models()[0].providers == (ONE,)
     assert ids(found, provider=ONE) == [1] and ids(found, provider=TWO) == []
+    say(MinStakeSet(1, 8 * COIN))
+    assert catalog().models()[0].providers == (ONE,)
+    say(MinStakeSet(1, 8 * COIN + 1))
+    assert catalog().models()[0].providers == ()
 
 
 def test_alliances__amended_constitution__is_the_newest(world: FakeWorld, catalog: Read) -> None:

@@ -48,3 +48,13 @@ def test_clean__nothing_running__asks_nobody(tree):
     shutil.rmtree(tree / "var")
     result = clean(tree, code=1)
     assert (result.returncode, "ended" in result.stdout) == (0, False), result.stderr
+
+
+@pytest.mark.parametrize(
+    ("target", "with_dev"),
+    [("demo", False), ("up", False), ("test", True), ("setup", True), ("bench-governance", True)],
+)
+def test_setup__packages_that_only_tests_want__are_for_tests(root, target, with_dev):
+    said = subprocess.run(["make", "-n", target], cwd=root, capture_output=True, text=True)
+    [setup] = [line for line in said.stdout.splitlines() if "tools/setup.py" in line]
+    assert ("--dev" in setup.split()) is with_dev, setup

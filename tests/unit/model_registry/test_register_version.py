@@ -34,6 +34,19 @@ def test_register_version__by_the_alliance__counts_from_1(registry, model_id, ti
     assert registry.program_of(model_id, 2) == bytes([1]) * 32
 
 
+def test_version__registered__keeps_all_that_was_said(registry, model_id, timelock, chain):
+    said = arguments(model_id, data_root=bytes([7]) * 32, card_cid=SOME_CID[:-1] + b"!")
+    registry.register_version(*said, sender=timelock)
+    kept = registry.version(model_id, 1)
+    assert [bytes(kept[name]) for name in ("parameters_root", "data_root", "card_cid")] == [
+        bytes([2]) * 32,
+        bytes([7]) * 32,
+        SOME_CID[:-1] + b"!",
+    ]
+    assert (bytes(kept.program_cid), kept.parent, kept.round_id) == (SOME_CID, 0, 0)
+    assert kept.registered_at == chain.blocks.head.timestamp
+
+
 def test_register_version__by_the_rounds__names_its_round(registry, model_id, system, accounts):
     rounds = accounts[system.training_rounds.address]
     rounds.balance += 10**20

@@ -1,0 +1,218 @@
+"""Model cards: Markdown with the YAML front matter that model hubs read, from facts alone.
+
+The fields are those of Hugging Face's model cards (`license`, `tags`, `library_name`, `pipeline_tag`,
+`datasets`, `metrics`, `model-index`); what is of Cairn is under `cairn`. A card is stored by its CID,
+which a version names, so it is written once and says only what was known then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from cairn.domain.programs import OutputMode, Program
+from cairn.domain.schema import Schema
+from cairn.domain.text import printable
+from cairn.errors import CairnError
+from cairn.models._report import Loss, describe
+
+LIBRARY = "cairn"
+SYNTHETIC = "synthetic"
+
+MAX_CARD_BYTES = 262_144
+"""Of a card that is read."""
+
+_METRICS = {"accuracy": ("accuracy", "Accuracy"), "R2": ("r_squared", "R2")}
+
+
+class CardError(CairnError):
+    """A card that cannot be written or read; says why."""
+
+
+@dataclass(frozen=True)
+class CardFacts:
+    """What a card says besides what the program and its loss show.
+
+    name: the model's. datasets: names or CIDs of what it was trained on. synthetic: whether those
+    data are simulated, which the card then says wherever it names them. registry: facts of the
+    registry, such as `model_id`, `alliance`, `chain_id`, `parent`.
+    """
+
+    name: str
+    license: str
+    description: str = ""
+    tags: tuple[str, ...] = ()
+    datasets: tuple[str, ...] = ()
+    synthetic: bool = False
+    registry: Mapping[str, int | str] | None = None
+
+
+def write_card(
+    facts: CardFacts, program: Program, loss: Loss | None = None, schema: Schema | None = None
+) -> bytes:
+    """The card of a program, UTF-8. The same facts give the same bytes, and so the same CID.
+
+    Raises CardError if there is no name or license.
+    """
+    if not facts.name.strip() or not facts.license.strip():
+        raise CardError("a card needs a name and a license, such as apache-2.0")
+    front = yaml.safe_dump(
+        _front(facts, program, loss), sort_keys=False, allow_unicode=True, width=100
+    )
+    return f"---\n{front}---\n\n{_body(facts, program, loss, schema)}".encode()
+
+
+def read_card(data: bytes) -> tuple[dict[str, Any], str]:
+    """A card's front matter and its text. Raises CardError if it has none; nothing in it is code."""
+    if len(data) > MAX_CARD_BYTES:
+        raise CardError(f"{len(data)} bytes are more than a card has ({MAX_CARD_BYTES})")
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise CardError("not a card: it is no UTF-8") from None
+    head, found, rest = text.removeprefix("---\n").partition("\n---\n")
+    if not text.startswith("---\n") or not found:
+        raise CardError("not a card: it does not begin with YAML between two lines of ---")
+    try:
+        front = yaml.safe_load(head)
+    except (yaml.YAMLError, RecursionError) as error:
+        raise CardError(f"not a card: its front matter is no YAML: {error}") from None
+    if not isinstance(front, dict):
+        raise CardError("not a card: its front matter has no fields")
+    return front, rest.lstrip("\n")
+
+
+def _task(program: Program) -> str:
+    is_regression = program.output_mode is OutputMode.SCORES
+    return "tabular-regression" if is_regression else "tabular-classification"
+
+
+def _datasets(facts: CardFacts) -> list[str]:
+    if not facts.synthetic:
+        return list(facts.datasets)
+    return [f"{name} ({SYNTHETIC})" for name in facts.datasets] or [f"{SYNTHETIC} data"]
+
+
+def _front(facts: CardFacts, program: Program, loss: Loss | None) -> dict[str, Any]:
+    marked = [SYNTHETIC] if facts.synthetic else []
+    tags = list(dict.fromkeys([*facts.tags, "tabular", "integer-program", *marked]))
+    front: dict[str, Any] = {
+        "license": facts.license,
+        "library_name": LIBRARY,
+        "pipeline_tag": _task(program),
+        "tags": tags,
+        "datasets": _datasets(facts),
+    }
+    if loss is not None:
+        results = _results(loss)
+        front["metrics"] = [one["type"] for one in results]
+        front["model-index"] = [
+            {
+                "name": facts.name,
+                "results": [
+                    {
+                        "task": {"type": _task(program)},
+                        "dataset": {
+                            "name": ", ".join(_datasets(facts)) or "rows given for the loss",
+                            "type": SYNTHETIC if facts.synthetic else "tabular",
+                        },
+                        "metrics": results,
+                    }
+                ],
+            }
+        ]
+    shown = describe(program)
+    kept = ("kind", "output_mode", "n_features", "n_outputs", "bytes", "execution_gas_at_most")
+    front["cairn"] = {
+        "program_hash": shown["hash"],
+        **{name: shown[name] for name in kept},
+        "synthetic_data": facts.synthetic,
+        **dict(facts.registry or {}),
+    }
+    return front
+
+
+def _results(loss: Loss) -> list[dict[str, Any]]:
+    """What was measured on the rows that were given: of the program, beside the float model."""
+    found: list[dict[str, Any]] = []
+    if loss.metric is not None:
+        name, float_model, program = loss.metric
+        kind, words = _METRICS[name]
+        found.append({"type": kind, "name": f"{words} of the program", "value": round(program, 6)})
+        found.append(
+            {
+                "type": kind,
+                "name": f"{words} of the float model it was made from",
+                "value": round(float_model, 6),
+            }
+        )
+    if loss.agreement is not None:
+        name = "Rows with the float model's label"
+        found.append({"type": "agreement", "name": name, "value": round(loss.agreement, 6)})
+    else:
+        name = "Mean distance from the float model"
+        found.append({"type": "mae", "name": name, "value": float(f"{loss.mean:.6g}")})
+    return found
+
+
+def _body(facts: CardFacts, program: Program, loss: Loss | None, schema: Schema | None) -> str:
+    parts = [f"# {_line(facts.name)}", ""]
+    if facts.description:
+        parts += [printable(facts.description, lines=True), ""]
+    if facts.synthetic:
+        parts += [
+            "**The data are synthetic**: they were simulated, and no sensor measured them. What is "
+            "said of quality below holds for such data only.",
+            "",
+        ]
+    shown = describe(program)
+    parts += [
+        "## What it is",
+        "",
+        f"An integer program (cairn-program/1, {shown['kind']}), which contracts and Python run to the "
+        f"same integers. Hash `{shown['hash']}`, {shown['bytes']:,} bytes, at most "
+        f"{shown['execution_gas_at_most']:,} gas to run on chain.",
+        "",
+    ]
+    if schema is not None:
+        parts += ["## What it takes and gives", ""]
+        parts += _table(
+            ("", "name", "unit", "from", "to", "scale"),
+            [
+                (role, one.name, one.unit, one.min, one.max, one.scale)
+                for role, columns in (("takes", schema.features), ("gives", schema.targets))
+                for one in columns
+            ],
+        )
+    if loss is not None:
+        n_rows = len(loss.scores) + loss.n_invalid
+        data = "synthetic rows" if facts.synthetic else "rows"
+        parts += [
+            "## How good it is",
+            "",
+            f"Measured on {n_rows:,} {data}, of which {loss.n_invalid:,} had an invalid outcome.",
+            "",
+            *_table(
+                ("measure", "value"), [(one["name"], f"{one['value']:g}") for one in _results(loss)]
+            ),
+        ]
+    parts += ["## Data", "", *(f"- {_line(name)}" for name in _datasets(facts))]
+    if not _datasets(facts):
+        parts.append("Not named.")
+    if facts.registry:
+        parts += ["", "## In the registry", ""]
+        parts += [f"- {_line(str(key))}: {_line(str(one))}" for key, one in facts.registry.items()]
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
+    lines = [heads, ["---"] * len(heads), *rows]
+    return ["| " + " | ".join(_line(str(one)) for one in line) + " |" for line in lines] + [""]
+
+
+def _line(text: str) -> str:
+    """A text that stays in its cell and its line."""
+    return printable(text).replace("|", "\\|")
