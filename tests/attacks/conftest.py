@@ -4,7 +4,7 @@ from tests.unit.evaluations.conftest import (  # noqa: F401
     evaluations,
     losses,
     opening,
-    post,
+    post_losses,
     registry,
     right,
     rows,

@@ -11,13 +11,13 @@ from tests.unit.evaluations.conftest import LOCK_WEI, VOID
 
 
 def test_post__losses_of_a_better_program__falls_by_any_row(
-    evaluations, post, rows, losses, opening, ledger, staked, challenger
+    evaluations, post_losses, rows, losses, opening, ledger, staked, challenger
 ):
     better = linear_program([FeatureRule(-1, 1, 0, 0, 0)] * 4, bias=1_000_100, shift=0)
     flattering = evaluate(better, rows, LossKind.SQUARED)
     assert flattering.total < losses.total
     before = ledger.stake_wei(staked)
-    evaluation_id = post(flattering)
+    evaluation_id = post_losses(flattering)
     row = first_wrong_row(flattering, losses)
     evaluations.challenge_row(evaluation_id, *opening(flattering, row), sender=challenger)
     assert evaluations.evaluation(evaluation_id).state == VOID

@@ -13,15 +13,15 @@ from tests.unit.evaluations.conftest import LOCK_WEI, N_ROWS, WINDOW_S
 
 
 def test_qualify__by_an_evaluation_that_was_voided__reverts(
-    evaluations, registry, version, post, rows, losses, opening, timelock, ledger, staked, accounts,
-    pass_time,
+    evaluations, registry, version, post_losses, rows, losses, opening, timelock, ledger, staked,
+    accounts, pass_time,
 ):  # fmt: skip
     puppet = accounts[8]
     rule = (True, rows.root, 1, 1, WINDOW_S, LOCK_WEI)
     registry.set_evaluation_rule(version[0], rule, sender=timelock)
     perfect = Losses(losses.kind, (0,) * N_ROWS)
     before = ledger.stake_wei(staked)
-    evaluation_id = post(perfect)
+    evaluation_id = post_losses(perfect)
     with ape.reverts("qualify: evaluation does not stand"):
         registry.qualify(evaluation_id, sender=staked)
     evaluations.challenge_row(evaluation_id, *opening(perfect, 0), sender=puppet)

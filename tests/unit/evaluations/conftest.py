@@ -79,7 +79,7 @@ def arguments(version, rows, losses, /, **changes):
 
 
 @pytest.fixture
-def post(evaluations, version, rows, staked):
+def post_losses(evaluations, version, rows, staked):
     """Post losses, as the operator; returns the evaluation's id."""
 
     def post_(posted, **changes):
@@ -97,9 +97,9 @@ def with_loss(losses, index, loss):
 
 
 @pytest.fixture
-def right(post, losses):
+def right(post_losses, losses):
     """An evaluation that is right."""
-    return post(losses)
+    return post_losses(losses)
 
 
 @pytest.fixture
@@ -109,9 +109,9 @@ def lie(losses):
 
 
 @pytest.fixture
-def wrong(post, lie):
+def wrong(post_losses, lie):
     """An evaluation that is wrong on row 5."""
-    return post(lie)
+    return post_losses(lie)
 
 
 @pytest.fixture

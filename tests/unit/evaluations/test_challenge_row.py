@@ -46,20 +46,20 @@ def test_challenge_row__of_a_right_row__reverts(
 
 @pytest.mark.parametrize("kind", LossKind)
 def test_challenge_row__each_kind_of_loss__is_judged(
-    evaluations, post, published_program, rows, opening, challenger, kind
+    evaluations, post_losses, published_program, rows, opening, challenger, kind
 ):
     losses = evaluate(published_program, rows, kind)
-    right = post(losses)
+    right = post_losses(losses)
     with ape.reverts("challenge_row: the row is right"):
         evaluations.challenge_row(right, *opening(losses, 20), sender=challenger)
     lie = with_loss(losses, 20, losses.of_rows[20] ^ 1)
-    evaluations.challenge_row(post(lie), *opening(lie, 20), sender=challenger)
+    evaluations.challenge_row(post_losses(lie), *opening(lie, 20), sender=challenger)
 
 
 def test_challenge_row__total_that_is_not_the_sum__falls_by_any_row(
-    evaluations, post, losses, opening, challenger
+    evaluations, post_losses, losses, opening, challenger
 ):
-    evaluation_id = post(losses, total_loss=losses.total - 1)
+    evaluation_id = post_losses(losses, total_loss=losses.total - 1)
     evaluations.challenge_row(evaluation_id, *opening(losses, 0), sender=challenger)
     assert evaluations.evaluation(evaluation_id).state == VOID
 

@@ -89,9 +89,9 @@ def test_show__not_demanded_or_false__reverts(
 
 
 def test_show__total_that_is_not_the_sum__reverts(
-    evaluations, post, losses, opening, challenger, operator
+    evaluations, post_losses, losses, opening, challenger, operator
 ):
-    evaluation_id = post(losses, total_loss=losses.total + 1)
+    evaluation_id = post_losses(losses, total_loss=losses.total + 1)
     evaluations.demand(evaluation_id, 7, value=BOND_WEI, sender=challenger)
     with ape.reverts("show: the sums do not add up"):
         evaluations.show(evaluation_id, *opening(losses, 7), sender=operator)

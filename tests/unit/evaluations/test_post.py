@@ -34,9 +34,9 @@ def test_post__complete__is_kept_and_locks(
     assert not evaluations.stands(right)
 
 
-def test_post__largest_numbers__are_kept(evaluations, post, losses):
+def test_post__largest_numbers__are_kept(evaluations, post_losses, losses):
     changes = {"total_loss": 2**128 - 1, "window_s": 7 * 86_400, "n_rows": 2**20}
-    posted = evaluations.evaluation(post(losses, **changes))
+    posted = evaluations.evaluation(post_losses(losses, **changes))
     assert {name: posted[name] for name in changes} == changes
     assert posted.closes_at == posted.posted_at + 7 * 86_400
 
