@@ -53,6 +53,8 @@ class SystemSettings:
     # IoTeX's identity contracts; empty where there are none.
     ioid_registry: str = ZERO
     ioid: str = ZERO
+    # The native coin as an ERC-20; empty where there is none.
+    wrapped_coin: str = ZERO
 
     @classmethod
     def of(cls, network: Mapping[str, Any]) -> SystemSettings:
@@ -128,6 +130,9 @@ def system_groups(
                 ),
             ),
         ),
+        (Step("PaymentChannels"),),
+        (Step("DepositCollector", lambda at: (at["PaymentChannels"],)),),
+        (Step("RevenueSplitter", lambda at: (at["ModelRegistry"], settings.wrapped_coin)),),
         tuple(Step(name, blueprint=True) for name in ("Charter", *ALLIANCE)),
         (
             Step(
@@ -157,6 +162,9 @@ class System:
     inference_market: ContractInstance
     receipt_judge: ContractInstance
     evaluations: ContractInstance
+    payment_channels: ContractInstance
+    deposit_collector: ContractInstance
+    revenue_splitter: ContractInstance
     alliance_factory: ContractInstance
 
 

@@ -35,6 +35,7 @@ from cairn.domain.rows import Losses, ValidationSet, evaluate
 from cairn.errors import CairnError
 from scripts._bench import Bench
 from scripts._deployment import DeploymentError
+from scripts._gas_vouchers import pay_by_voucher
 from scripts._governance import FOR, PRODUCTION, Action, propose
 from scripts._stage import Stage, gas_table, open_stage
 from scripts._system import (
@@ -68,6 +69,8 @@ WITHIN = {
     "Timelock.onERC721Received": "a collectible calls it when it is sent",
     "Timelock.onERC1155Received": "a collectible calls it when it is sent",
     "Timelock.onERC1155BatchReceived": "a collectible calls it when it is sent",
+    "DepositCollector.collect": "PaymentChannels.deposit calls it",
+    "RevenueSplitter.begin": "RevenueSplitter.create calls it",
     "AccessPolicy.admit": "the market calls it as it sells",
     "StakeLedger.lock": "InferenceMarket.answer, TrainingRounds.aggregate, Evaluations.post call it",
     "StakeLedger.lock_serving": "InferenceMarket.answer, answer_batch and answer_root call it",
@@ -94,6 +97,7 @@ def measure(stage: Stage) -> None:
     batches = spot_check(bench, devices)
     model_id = create_model(bench, programs)
     train(bench, model_id, batches)
+    pay_by_voucher(bench, model_id)
     trade(bench, model_id, programs, devices[0])
     admit(bench, devices[0])
     judge(bench, model_id, programs["30 features"])

@@ -23,8 +23,9 @@ from scripts.deploy import cli
 CHAIN_ID = 4690
 SYSTEM = (
     "DeviceRegistry", "ProgramStore", "Evaluator", "StakeLedger", "AccessPolicy", "ModelRegistry",
-    "TrainingRounds", "InferenceMarket", "Evaluations", "CharterBlueprint", "ShareTokenBlueprint",
-    "TimelockBlueprint", "GovernorBlueprint", "AllianceFactory",
+    "TrainingRounds", "PacketFeatures", "InferenceMarket", "ReceiptJudge", "Evaluations",
+    "PaymentChannels", "DepositCollector", "RevenueSplitter", "CharterBlueprint",
+    "ShareTokenBlueprint", "TimelockBlueprint", "GovernorBlueprint", "AllianceFactory",
 )  # fmt: skip
 ALLIANCE = ("Charter", "ShareToken", "Timelock", "Governor")
 # An alliance takes one transaction.
@@ -138,6 +139,11 @@ class Run:
         assert of("ReceiptJudge").REGISTRY() == at["ModelRegistry"]
         assert of("ReceiptJudge").EVALUATOR() == at["Evaluator"]
         assert of("ReceiptJudge").LEDGER() == at["StakeLedger"]
+        assert of("AccessPolicy").MARKET() == at["InferenceMarket"]
+        assert of("AccessPolicy").DEVICES() == at["DeviceRegistry"]
+        assert of("ModelRegistry").ACCESS_POLICY() == at["AccessPolicy"]
+        assert of("DepositCollector").CHANNELS() == at["PaymentChannels"]
+        assert of("RevenueSplitter").REGISTRY() == at["ModelRegistry"]
         assert of("ModelRegistry").EVALUATIONS() == at["Evaluations"]
         assert of("ModelRegistry").LEDGER() == at["StakeLedger"]
         assert of("Evaluations").REGISTRY() == at["ModelRegistry"]
