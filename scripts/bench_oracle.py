@@ -36,7 +36,7 @@ from scripts.gas import CID, ROOT, add_version, features_of, linear
 
 COIN = 10**18
 PRICE_WEI = COIN // 100
-LOCK_WEI = 2 * COIN
+LOCK_WEI = 5 * COIN  # half of it pays for the challenge of a forest
 WINDOW_S = 3_600
 TURN_S = 15
 N_ROOT = 256
