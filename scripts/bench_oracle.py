@@ -265,7 +265,7 @@ def speed(oracle: Oracle) -> dict[str, float]:
     stage, bench = oracle.stage, oracle.bench
     stage.deployed()
     oracle.ledger.deposit(value=N_ROOT * LOCK_WEI, sender=bench.operator)
-    settings = Settings(
+    settings = Settings(  # type: ignore[call-arg]
         account=f"TEST::{OPERATOR_INDEX}",
         database=f"sqlite:///{stage.var / 'speed.db'}",
         rpc_url=stage.rpc_url,
