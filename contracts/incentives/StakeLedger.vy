@@ -8,7 +8,8 @@
         or slashes it. Receipts signed off chain lock nothing: a separate reserve stands behind all of
         them, and is lost whole at the first lie. At least half of a slash is burnt, the rest is the bounty
         of whoever proved the lie.
-@dev STAKE-1: the contract's balance covers all stake, all unbonding, all reserves and all bounties.
+@dev STAKE-1: the contract's balance covers all stake, all unbonding, all reserves, all bounties and what is
+              yet to be burnt.
      STAKE-2: an operator's locked stake never exceeds his stake.
      STAKE-3: locked stake is the sum of the locks of his open statements; only a judge changes it.
      STAKE-4: of a slash, the bounty is at most half: nobody gains by challenging himself.
@@ -41,7 +42,7 @@ exports: (
     receipt_reserve.reserve_ready_at,
     receipt_reserve.reserve_since,
 )
-exports: (burning.bounty_wei, burning.withdraw_bounty)
+exports: (burning.bounty_wei, burning.unburnt_wei, burning.withdraw_bounty)
 exports: (serving_lists.min_stake_wei, serving_lists.n_serving, serving_lists.serving)
 
 # Longer than the longest window that terms and plans may set (7 days), twice over.

@@ -421,8 +421,13 @@ def payees(model_id: uint256) -> (address, address, address):
 
 @view
 @external
-def currency_of(model_id: uint256) -> address:
-    return self._models[model_id].currency
+def terms_and_currency(terms_id: uint256) -> (IModelRegistry.Terms, address):
+    """
+    @notice Terms, and what their price is in, in one call.
+    """
+    packed: IModelRegistry.Terms = self._unpack_terms(terms_id)
+    assert packed.model_id != 0, "terms: no such terms"
+    return packed, self._models[packed.model_id].currency
 
 
 @view

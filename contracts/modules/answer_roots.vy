@@ -98,7 +98,9 @@ def challenge_leaf(
     posted_at: uint256 = (root >> 192) & UINT34
     n_leaves: uint256 = (root >> 226) & UINT11
     output_bytes: uint256 = 4 * ((root >> 237) & UINT6)
-    terms: IModelRegistry.Terms = request_book._terms(terms_id)
+    terms: IModelRegistry.Terms = empty(IModelRegistry.Terms)
+    currency: address = empty(address)
+    terms, currency = request_book._terms_and_currency(terms_id)
     assert block.timestamp <= posted_at + terms.window_s, "leaf: window is over"
     assert index < n_leaves, "leaf: no such leaf"
     bit: uint256 = 1 << (index % 256)
@@ -138,7 +140,7 @@ def challenge_leaf(
     is_refunded: bool = is_open and self._answers(request_id, asked, terms_id, operator, posted_at)
     if is_refunded:
         request_book._end(request_id, asked, request_book.SLASHED)
-        request_book._give_back(request_book._requester(asked), terms)
+        request_book._give_back(request_book._requester(asked), terms.price, currency)
     log IInferenceMarket.LeafChallenged(
         root_id=root_id,
         request_id=request_id,

@@ -81,7 +81,9 @@ def challenge(request_id: uint256, features: Bytes[4096]):
     stands: bool = state & (request_book.ANSWERED | request_book.DISPLACED) != 0
     assert stands, "challenge: no answer stands"
     answered: uint256 = request_book._answered[request_id]
-    terms: IModelRegistry.Terms = request_book._terms(request_book._terms_id(asked))
+    terms: IModelRegistry.Terms = empty(IModelRegistry.Terms)
+    currency: address = empty(address)
+    terms, currency = request_book._terms_and_currency(request_book._terms_id(asked))
     in_time: bool = block.timestamp <= (answered >> 160) + terms.window_s
     assert in_time, "challenge: window is over"
     asked_for: bool = keccak256(features) == request_book._features_hash[request_id]
@@ -91,9 +93,10 @@ def challenge(request_id: uint256, features: Bytes[4096]):
     is_wrong: bool = keccak256(outputs) != request_book._outputs_hash[request_id]
     assert is_wrong, "challenge: the answer is right"
 
+    request_book._outputs_hash[request_id] = empty(bytes32)
     if state & request_book.ANSWERED != 0:
         request_book._end(request_id, asked, request_book.SLASHED)
-        request_book._give_back(request_book._requester(asked), terms)
+        request_book._give_back(request_book._requester(asked), terms.price, currency)
     else:
         request_book._end(request_id, asked, request_book.SETTLED)
     operator: address = convert(answered & request_book.UINT160, address)

@@ -3,7 +3,8 @@
 """
 @title burning: what becomes of slashed coin
 @license Apache-2.0
-@notice At least half goes where nobody holds a key; the rest waits for whoever proved the lie.
+@notice At least half goes where nobody holds a key, the rest to whoever proved the lie. Both wait here until he
+        withdraws, so that proving costs less; nothing but that withdrawal moves either.
 @dev A part of StakeLedger, whose header has the invariants: here is STAKE-4. The pragma above locks the
      functions that the contract exports, all with its one lock.
 """
@@ -13,8 +14,11 @@ from ..interfaces import IStakeLedger
 # Slashed coin goes where nobody holds a key.
 BURNT: constant(address) = 0x000000000000000000000000000000000000dEaD
 
-# Challenger -> bounties not yet withdrawn, wei; judges and withdraw_bounty write it.
-bounty_wei: public(HashMap[address, uint256])
+UINT128: constant(uint256) = 2**128 - 1
+
+# Challenger -> bounties not yet withdrawn in wei (lower half), what is burnt as he withdraws them (upper half);
+# judges and withdraw_bounty write it. No half overflows: there is not so much coin.
+_rewards: HashMap[address, uint256]
 
 
 # --- challengers ---
@@ -23,13 +27,30 @@ bounty_wei: public(HashMap[address, uint256])
 @external
 def withdraw_bounty():
     """
-    @notice Take out the bounties earned by proving statements wrong.
+    @notice Take out the bounties earned by proving statements wrong, and burn the rest of what was slashed.
     """
-    amount_wei: uint256 = self.bounty_wei[msg.sender]
-    assert amount_wei > 0, "bounty: nothing earned"
-    self.bounty_wei[msg.sender] = 0
-    log IStakeLedger.BountyWithdrawn(account=msg.sender, amount_wei=amount_wei)
-    self._send(msg.sender, amount_wei)
+    rewards: uint256 = self._rewards[msg.sender]
+    assert rewards & UINT128 > 0, "bounty: nothing earned"
+    self._rewards[msg.sender] = 0
+    log IStakeLedger.BountyWithdrawn(account=msg.sender, amount_wei=rewards & UINT128)
+    burnt: bool = raw_call(BURNT, b"", value=rewards >> 128, revert_on_failure=False)
+    assert burnt, "bounty: burning failed"
+    self._send(msg.sender, rewards & UINT128)
+
+
+# --- views ---
+
+
+@view
+@external
+def bounty_wei(challenger: address) -> uint256:
+    return self._rewards[challenger] & UINT128
+
+
+@view
+@external
+def unburnt_wei(challenger: address) -> uint256:
+    return self._rewards[challenger] >> 128
 
 
 # --- internal ---
@@ -44,12 +65,10 @@ def _bounty_of(amount_wei: uint256) -> uint256:
 @internal
 def _share(amount_wei: uint256, bounty_to: address):
     """
-    @notice Burn slashed coin but for the bounty.
+    @notice Set a bounty aside, and the rest of what was slashed to be burnt.
     """
     bounty: uint256 = self._bounty_of(amount_wei)
-    self.bounty_wei[bounty_to] += bounty
-    burnt: bool = raw_call(BURNT, b"", value=amount_wei - bounty, revert_on_failure=False)
-    assert burnt, "slash: burning failed"
+    self._rewards[bounty_to] += bounty + ((amount_wei - bounty) << 128)
 
 
 @internal

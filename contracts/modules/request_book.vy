@@ -77,12 +77,14 @@ def __init__(registry: IModelRegistry, evaluator: IEvaluator, ledger: IStakeLedg
 def refund(request_id: uint256):
     asked: uint256 = self._asked[request_id]
     assert (asked >> STATE_AT) & OPEN != 0, "refund: request is not open"
-    terms: IModelRegistry.Terms = self._terms(self._terms_id(asked))
+    terms: IModelRegistry.Terms = empty(IModelRegistry.Terms)
+    currency: address = empty(address)
+    terms, currency = self._terms_and_currency(self._terms_id(asked))
     assert block.timestamp > self._deadline(asked), "refund: deadline not over"
     assert block.timestamp >= self._refundable_at(asked, terms), "refund: a root may answer it"
     requester: address = self._requester(asked)
     self._end(request_id, asked, REFUNDED)
-    self._give_back(requester, terms)
+    self._give_back(requester, terms.price, currency)
     log IInferenceMarket.Refunded(request_id=request_id, requester=requester)
 
 
@@ -155,6 +157,12 @@ def turn_of(request_id: uint256) -> address:
 @internal
 def _terms(terms_id: uint256) -> IModelRegistry.Terms:
     return staticcall REGISTRY.terms(terms_id)
+
+
+@view
+@internal
+def _terms_and_currency(terms_id: uint256) -> (IModelRegistry.Terms, address):
+    return staticcall REGISTRY.terms_and_currency(terms_id)
 
 
 @view
@@ -279,10 +287,9 @@ def _take(currency: address, price: uint256):
 
 
 @internal
-def _give_back(requester: address, terms: IModelRegistry.Terms):
-    if terms.price > 0:
-        currency: address = staticcall REGISTRY.currency_of(terms.model_id)
-        self.owed[requester][currency] += terms.price
+def _give_back(requester: address, price: uint256, currency: address):
+    if price > 0:
+        self.owed[requester][currency] += price
 
 
 @internal

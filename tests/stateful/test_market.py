@@ -479,6 +479,18 @@ class Market(RuleBasedStateMachine):
         self.burnt += lost - lost // 2
         self.bounties += lost // 2
 
+    @rule()
+    def withdraw_bounty(self) -> None:
+        if not self.bounties:
+            with boa.reverts("bounty: nothing earned"):
+                self.ledger.withdraw_bounty(sender=self.watcher)
+            return
+        before = boa.env.get_balance(self.watcher)
+        self.ledger.withdraw_bounty(sender=self.watcher)
+        assert boa.env.get_balance(self.watcher) == before + self.bounties
+        assert self.ledger.unburnt_wei(self.watcher) == 0
+        self.bounties = 0
+
     # --- ends
 
     @rule(request_id=requests)
@@ -529,8 +541,9 @@ class Market(RuleBasedStateMachine):
         assert bounty == self.bounties
         owed = sum(self.staked.values()) + sum(self.unbonding.values()) + bounty
         owed += sum(self.reserve.values()) + sum(self.reserve_out.values())
-        assert boa.env.get_balance(self.ledger.address) == owed
-        assert boa.env.get_balance(BURNT) - self.burnt_before == self.burnt
+        unburnt = self.ledger.unburnt_wei(self.watcher)
+        assert boa.env.get_balance(self.ledger.address) == owed + unburnt
+        assert boa.env.get_balance(BURNT) - self.burnt_before + unburnt == self.burnt
 
     @invariant()
     @precondition(lambda self: hasattr(self, "asked"))

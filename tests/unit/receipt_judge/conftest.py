@@ -23,7 +23,6 @@ from tests.unit.inference_market.conftest import (  # noqa: F401
 
 RESERVE_WEI = 3 * 10**18 + 1
 SALT = bytes(range(32))
-BURNT = "0x000000000000000000000000000000000000dEaD"
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ from coincurve import PrivateKey
 from eth_account.messages import encode_typed_data
 
 from cairn.domain.receipts import SigningDomain
-from tests.unit.receipt_judge.conftest import BURNT, RESERVE_WEI
+from tests.unit.receipt_judge.conftest import RESERVE_WEI
 
 DAY_S = 86_400
 FIELDS = (
@@ -16,16 +16,15 @@ FIELDS = (
 
 
 def test_challenge_receipt__wrong_prediction__costs_the_whole_reserve(
-    judge, serve, wrong, outputs, reserve, ledger, challenger, chain
+    judge, serve, wrong, outputs, reserve, ledger, challenger
 ):
-    burnt = chain.provider.get_balance(BURNT)
     receipt = judge.challenge_receipt(*serve(wrong).args, sender=challenger)
     [event] = receipt.decode_logs(judge.ReceiptChallenged)
     assert (event.operator, event.challenger) == (reserve, challenger)
     assert bytes(event.outputs) == outputs
     assert ledger.reserve_wei(reserve) == 0
     assert ledger.bounty_wei(challenger) == RESERVE_WEI // 2
-    assert chain.provider.get_balance(BURNT) - burnt == RESERVE_WEI - RESERVE_WEI // 2
+    assert ledger.unburnt_wei(challenger) == RESERVE_WEI - RESERVE_WEI // 2
 
 
 @pytest.mark.parametrize("others", [1, 4, 9])

@@ -46,14 +46,13 @@ def test_slash__stranger__reverts(ledger, staked, judge, refused_to_outsiders, s
     refused_to_outsiders(ledger.slash, staked, 1, stranger, reason="stake: caller is no judge")
 
 
-def test_slash__odd_amount__burns_the_larger_half(ledger, staked, judge, challenger, chain):
-    burnt_before = chain.provider.get_balance(BURNT)
+def test_slash__odd_amount__sets_the_larger_half_aside_to_burn(ledger, staked, judge, challenger):
     ledger.lock(staked, 10**18 + 1, sender=judge)
     ledger.slash(staked, 10**18 + 1, challenger, sender=judge)
     assert ledger.stake_wei(staked) == STAKE_WEI - 10**18 - 1
     assert ledger.locked_wei(staked) == 0
     assert ledger.bounty_wei(challenger) == 5 * 10**17
-    assert chain.provider.get_balance(BURNT) - burnt_before == 5 * 10**17 + 1
+    assert ledger.unburnt_wei(challenger) == 5 * 10**17 + 1
 
 
 def test_slash__more_than_is_locked__reverts(ledger, staked, judge, challenger):
@@ -62,12 +61,17 @@ def test_slash__more_than_is_locked__reverts(ledger, staked, judge, challenger):
         ledger.slash(staked, 2, challenger, sender=judge)
 
 
-def test_withdraw_bounty__challenger__is_paid_once(ledger, staked, judge, challenger):
+def test_withdraw_bounty__challenger__is_paid_once_and_the_rest_burnt(
+    ledger, staked, judge, challenger, chain
+):
+    burnt_before = chain.provider.get_balance(BURNT)
     ledger.lock(staked, 10**18, sender=judge)
     ledger.slash(staked, 10**18, challenger, sender=judge)
     before = challenger.balance
     receipt = ledger.withdraw_bounty(sender=challenger)
     assert challenger.balance == before + 5 * 10**17 - receipt.total_fees_paid
+    assert chain.provider.get_balance(BURNT) - burnt_before == 5 * 10**17
+    assert ledger.unburnt_wei(challenger) == 0
     with ape.reverts("bounty: nothing earned"):
         ledger.withdraw_bounty(sender=challenger)
 
