@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import random
 import tempfile
+import time
 from pathlib import Path
 
 import click
@@ -24,10 +25,12 @@ from cairn.domain.answers import AnswerRoot
 from cairn.domain.programs import FeatureRule, Program, Tree, trees_program
 from cairn.domain.receipts import Receipt, SigningDomain, input_commitment, prediction_leaf
 from cairn.errors import CairnError
+from cairn.operator import Settings
+from cairn.operator._wiring import Parts, Running, connect_to_sign
 from scripts._bench import Bench
 from scripts._deployment import DeploymentError
 from scripts._gas import cost_of, intrinsic_gas
-from scripts._stage import Stage, open_stage
+from scripts._stage import OPERATOR_INDEX, Stage, open_stage
 from scripts._system import NATIVE, AllianceSettings, deploy_system, launch_alliance
 from scripts.gas import CID, ROOT, add_version, features_of, linear
 
@@ -241,6 +244,68 @@ def receipts(oracle: Oracle, challenger: AccountAPI) -> dict[str, float]:
     }
 
 
+class Shelf:
+    """The one file that the worker wants."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+
+    def fetch(self, cid: bytes) -> bytes:
+        return self.data
+
+    def add(self, data: bytes) -> bytes:
+        raise NotImplementedError("a worker that only answers adds nothing")
+
+
+def speed(oracle: Oracle) -> dict[str, float]:
+    """A worker in this process, its database on disk: from requests in blocks to their answers in one.
+
+    They name their operator, so that a root may have them at once; each program is run, and its
+    outcome compared with the Evaluator's, before the root is signed.
+    """
+    stage, bench = oracle.stage, oracle.bench
+    stage.deployed()
+    oracle.ledger.deposit(value=N_ROOT * LOCK_WEI, sender=bench.operator)
+    settings = Settings(  # type: ignore[call-arg]
+        account=f"TEST::{OPERATOR_INDEX}",
+        database=f"sqlite:///{stage.var / 'speed.db'}",
+        rpc_url=stage.rpc_url,
+        deployment=stage.deployment,
+        models=(oracle.model_id,),
+        root_most=N_ROOT,
+        root_delay_s=0,
+        aggregate=False,
+        content_check_interval_s=0,
+    )
+    parts = Parts(open_content=lambda _: Shelf(oracle.program.to_bytes()))
+    running = Running(settings, parts, *connect_to_sign(settings))
+    try:
+        while running.worker.step():
+            pass
+        for _ in range(N_ROOT):
+            oracle.market.request(
+                oracle.model_id,
+                oracle.features,
+                PRICE_WEI,
+                stage.now() + 2 * WINDOW_S,
+                bench.operator,
+                value=PRICE_WEI,
+                sender=bench.buyer,
+            )
+        stage.advance(5, "all are in blocks")
+        began = time.perf_counter()
+        for _ in range(20):
+            running.worker.step()
+            if running.worker.counts()["requests"].get("rooted") == N_ROOT:
+                break
+        took_s = time.perf_counter() - began
+        if running.worker.counts()["requests"].get("rooted") != N_ROOT:
+            raise stage.failure(f"the worker did not answer: {running.worker.counts()}")
+    finally:
+        running.close()
+    return {"requests_answered_per_s": round(N_ROOT / took_s)}
+
+
 def forest(oracle: Oracle, challenger: AccountAPI) -> dict[str, float]:
     """A challenge of the same model, whose program is now 100 trees of depth 6."""
     program = full_forest(100, 6)
@@ -264,7 +329,7 @@ def measure(stage: Stage) -> dict[str, float]:
     )
     oracle = Oracle(Bench(stage, system, alliance), linear(30))
     challengers = stage.accounts[6:10]
-    figures = predictions(oracle)
+    figures = predictions(oracle) | speed(oracle)
     for part, challenger in zip(
         (single_answers, roots, receipts, forest), challengers, strict=True
     ):
