@@ -96,6 +96,7 @@ class Oracle:
         self.outputs = program.run_packed(self.features)
         self.publish(program)
         registry = system.model_registry
+        bench.stage.advance(1, "the founders' votes count from the next second")
         bench.vote(registry, "create_model", "oracle", bench.alliance.share_token, ROOT, CID)
         self.model_id = int(registry.n_models())
         add_version(bench, self.model_id, program)
