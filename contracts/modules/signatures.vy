@@ -5,7 +5,7 @@
 @notice The signing domain of a contract, a nonce for each signer, and the check of a signature by a
         key (65 bytes, low s) or by a contract (ERC-1271).
 @dev SIG-1: a nonce is used once. SIG-2: of a signature's two forms only the one with the low s is
-     taken.
+     taken. SIG-3: what a key signed stays signed, whatever code comes to its account.
 """
 
 # Room for a wallet of a dozen owners.
@@ -76,28 +76,31 @@ def _recover(digest: bytes32, v: uint256, r: uint256, s: uint256) -> address:
 @view
 @internal
 def _is_signed(signer: address, digest: bytes32, signature: Bytes[MAX_SIGNATURE]) -> bool:
-    if signer.is_contract:
-        success: bool = False
-        answer: Bytes[32] = b""
-        success, answer = raw_call(
-            signer,
-            abi_encode(digest, signature, method_id=method_id("isValidSignature(bytes32,bytes)")),
-            max_outsize=32,
-            is_static_call=True,
-            revert_on_failure=False,
+    # A key's own signature counts whatever code its account has been given since (EIP-7702): nobody takes
+    # a promise back by delegating.
+    if len(signature) == 65:
+        recovered: address = self._recover(
+            digest,
+            convert(slice(signature, 64, 1), uint256),
+            extract32(signature, 0, output_type=uint256),
+            extract32(signature, 32, output_type=uint256),
         )
-        return (
-            success
-            and len(answer) == 32
-            and convert(answer, bytes32) == convert(0x1626ba7e, bytes32)
-        )
-
-    if len(signature) != 65:
+        if recovered == signer and recovered != empty(address):
+            return True
+    if not signer.is_contract:
         return False
-    recovered: address = self._recover(
-        digest,
-        convert(slice(signature, 64, 1), uint256),
-        extract32(signature, 0, output_type=uint256),
-        extract32(signature, 32, output_type=uint256),
+
+    success: bool = False
+    answer: Bytes[32] = b""
+    success, answer = raw_call(
+        signer,
+        abi_encode(digest, signature, method_id=method_id("isValidSignature(bytes32,bytes)")),
+        max_outsize=32,
+        is_static_call=True,
+        revert_on_failure=False,
     )
-    return recovered == signer and recovered != empty(address)
+    return (
+        success
+        and len(answer) == 32
+        and convert(answer, bytes32) == convert(0x1626ba7e, bytes32)
+    )
