@@ -396,6 +396,7 @@ def judge(bench: Bench, model_id: int, program: Program) -> None:
     stage.advance(2 * WINDOW_S + 1, "the windows are over")
     bench.send(evaluations, "void_unshown", silent, 3, sender=bench.members[2])
     bench.send(evaluations, "settle", good, sender=bench.operator)
+    bench.send(evaluations, "reclaim", good, 3, sender=bench.operator)
     bench.send(evaluations, "withdraw", sender=bench.operator)
     bench.send(registry, "qualify", good, sender=bench.buyer)
     bench.vote(registry, "set_alias", model_id, PRODUCTION, version, detail="by vote, gated")

@@ -6,11 +6,12 @@
 @notice A staked operator says what a version's loss on a validation set is: the total, and a root over the
         losses of all rows. While the window is open anyone may have this contract run the program on one row.
         A row that is wrong, or a sum that does not add up, costs the operator his lock and voids the evaluation.
-        Whoever lacks a row or its loss demands it against a bond: it is shown in time, or the evaluation falls.
+        Whoever lacks a row or its loss demands it against a bond: it is shown in time, or the evaluation falls. The
+        bond goes to whoever showed it if the evaluation stands in the end, and back to the demander if it does not.
 @dev EVALUATION-1: what an evaluation says never changes; it ends once, standing or void.
      EVALUATION-2: an open evaluation holds its lock of its operator, one that ended none.
      EVALUATION-3: in its window, an evaluation that is right on a row survives it, one that is wrong falls by it.
-     EVALUATION-4: bonds of demands and credits never exceed the contract's balance.
+     EVALUATION-4: bonds that lie and credits never exceed the contract's balance.
      EVALUATION-5: none stands while a row that was demanded has not been shown.
      EVALUATION-6: the number of rows is that of the validation set: both are named by one root.
 @custom:kill Cannot be stopped: no owner, no upgrade.
@@ -43,6 +44,8 @@ MAX_WINDOWS: constant(uint256) = 8
 # A challenge without the program and what a feature adds, at the dearest on IoTeX: 2,900 bytes of proofs in a
 # set of 2**20 rows, and what the contracts do.
 CHALLENGE_GAS: constant(uint256) = 500_000
+# What cross-entropy adds for each output: 59,000 for 16 scores, 847,000 for 248.
+GAS_AN_OUTPUT: constant(uint256) = 3_500
 MAX_LOCK_WEI: constant(uint256) = 2**96 - 1
 # Pays for showing the largest row at IoTeX's least gas price.
 DEMAND_BOND_WEI: constant(uint256) = 10**18
@@ -67,9 +70,11 @@ _losses_top: HashMap[uint256, bytes32]
 _backing: HashMap[uint256, uint256]
 # Evaluation id -> total loss u128, closes at u40, open demands u32, state u8, from the low end.
 _progress: HashMap[uint256, uint256]
-# Evaluation id -> index of a row -> demander (160 bits), due at (40), from the low end; 0 if it is not demanded.
+# Evaluation id -> index of a row -> demander (160 bits), due at (40), from the low end; 0 if no bond lies for it.
 _demands: HashMap[uint256, HashMap[uint256, uint256]]
-# Account -> bonds earned or given back, wei; show, void_unshown, reclaim and withdraw write it.
+# Evaluation id -> index of a row -> who showed it; zero until then. show writes it.
+_shown_by: HashMap[uint256, HashMap[uint256, address]]
+# Account -> bonds earned or given back, wei; void_unshown, reclaim and withdraw write it.
 credit_wei: public(HashMap[address, uint256])
 
 
@@ -127,7 +132,10 @@ def post(
     fits: bool = False
     least_wei: uint256 = 0
     n_features: uint256 = 0
-    fits, least_wei, n_features = judging._cost(PROGRAM_STORE, program_hash, CHALLENGE_GAS)
+    challenge_gas: uint256 = CHALLENGE_GAS
+    if loss_kind == losses.CROSS_ENTROPY:
+        challenge_gas += GAS_AN_OUTPUT * ((self._meta_of(program_hash) >> 176) & 65535)
+    fits, least_wei, n_features = judging._cost(PROGRAM_STORE, program_hash, challenge_gas)
     assert fits, "post: program is too dear to judge"
     assert lock_wei >= least_wei, "post: lock does not pay a challenge"
     assert lock_wei <= MAX_LOCK_WEI, "post: lock too large"
@@ -218,7 +226,15 @@ def show(evaluation_id: uint256, row: IEvaluations.Row, posted: IEvaluations.Row
     assert block.timestamp <= due_at, "show: too late"
     assert self._check_proofs(evaluation, row, posted), "show: the sums do not add up"
 
-    self._end_demand(evaluation_id, evaluation, row.index, msg.sender)
+    # The bond lies until the evaluation ends: what a liar shows must not pay him.
+    self._shown_by[evaluation_id][row.index] = msg.sender
+    self._store_progress(
+        evaluation_id,
+        evaluation.total_loss,
+        evaluation.closes_at,
+        evaluation.n_open_demands - 1,
+        IEvaluations.State.OPEN,
+    )
     log IEvaluations.RowShown(
         evaluation_id=evaluation_id,
         index=row.index,
@@ -237,7 +253,7 @@ def void_unshown(evaluation_id: uint256, index: uint256):
     due_at: uint256 = 0
     demander, due_at = self._demand_of(evaluation_id, index)
     assert block.timestamp > due_at, "void_unshown: still in time"
-    self._end_demand(evaluation_id, evaluation, index, demander)
+    self._give_bond(evaluation_id, index, demander)
     evaluation.n_open_demands -= 1
     self._void(evaluation_id, evaluation, index, demander, 0)
 
@@ -245,11 +261,23 @@ def void_unshown(evaluation_id: uint256, index: uint256):
 @external
 def reclaim(evaluation_id: uint256, index: uint256):
     evaluation: IEvaluations.Evaluation = self._load(evaluation_id)
-    assert evaluation.state == IEvaluations.State.VOID, "reclaim: evaluation is not void"
-    demander: address = empty(address)
-    due_at: uint256 = 0
-    demander, due_at = self._demand_of(evaluation_id, index)
-    self._end_demand(evaluation_id, evaluation, index, demander)
+    assert evaluation.state != IEvaluations.State.OPEN, "reclaim: evaluation has not ended"
+    packed: uint256 = self._demands[evaluation_id][index]
+    assert packed != 0, "reclaim: no bond lies for the row"
+    shown_by: address = self._shown_by[evaluation_id][index]
+    # None stands before every row that was demanded is shown.
+    bond_to: address = shown_by
+    if evaluation.state == IEvaluations.State.VOID:
+        bond_to = convert(packed & (2**160 - 1), address)
+    self._give_bond(evaluation_id, index, bond_to)
+    if shown_by == empty(address):
+        self._store_progress(
+            evaluation_id,
+            evaluation.total_loss,
+            evaluation.closes_at,
+            evaluation.n_open_demands - 1,
+            evaluation.state,
+        )
 
 
 @external
@@ -351,9 +379,15 @@ def _loss_of(evaluation: IEvaluations.Evaluation, row: IEvaluations.Row) -> uint
     """
     program_hash: bytes32 = staticcall REGISTRY.program_of(evaluation.model_id, evaluation.version)
     outputs: Bytes[1024] = staticcall EVALUATOR.evaluate(program_hash, row.features)
-    header: Header = Header(staticcall PROGRAM_STORE.header_of(program_hash))
-    meta: uint256 = staticcall header.word(READER_BYTES)
+    meta: uint256 = self._meta_of(program_hash)
     return losses._row_loss(evaluation.loss_kind, meta, outputs, row.target)
+
+
+@view
+@internal
+def _meta_of(program_hash: bytes32) -> uint256:
+    header: Header = Header(staticcall PROGRAM_STORE.header_of(program_hash))
+    return staticcall header.word(READER_BYTES)
 
 
 @internal
@@ -378,25 +412,17 @@ def _void(
 
 
 @internal
-def _end_demand(
-    evaluation_id: uint256, evaluation: IEvaluations.Evaluation, index: uint256, bond_to: address
-):
+def _give_bond(evaluation_id: uint256, index: uint256, bond_to: address):
     self._demands[evaluation_id][index] = 0
     self.credit_wei[bond_to] += DEMAND_BOND_WEI
-    self._store_progress(
-        evaluation_id,
-        evaluation.total_loss,
-        evaluation.closes_at,
-        evaluation.n_open_demands - 1,
-        evaluation.state,
-    )
 
 
 @view
 @internal
 def _demand_of(evaluation_id: uint256, index: uint256) -> (address, uint256):
     packed: uint256 = self._demands[evaluation_id][index]
-    assert packed != 0, "evaluations: row is not demanded"
+    is_shown: bool = self._shown_by[evaluation_id][index] != empty(address)
+    assert packed != 0 and not is_shown, "evaluations: row is not demanded"
     return convert(packed & (2**160 - 1), address), packed >> 160
 
 

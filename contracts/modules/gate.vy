@@ -30,8 +30,8 @@ _n_rules: HashMap[uint256, uint256]
 _rules: HashMap[uint256, IModelRegistry.EvaluationRule]
 # Model id -> what names a validation set -> whether the alliance accepts evaluations on it.
 _is_accepted: HashMap[uint256, HashMap[bytes32, bool]]
-# Model id -> version -> rule that it last passed (u32), by which evaluation (u64), was production, is deprecated,
-# from the low end. Version 0 is the model itself.
+# Model id -> version -> rule that it last passed (u32), by which evaluation (u64), was made production after it
+# had passed one, is deprecated, from the low end. Version 0 is the model itself.
 _standing: HashMap[uint256, HashMap[uint256, uint256]]
 
 
@@ -122,6 +122,11 @@ def _set_rule(model_id: uint256, rule: IModelRegistry.EvaluationRule):
     # A rule that no evaluation can meet is a mistake, not a decision.
     assert rule.window_s <= MAX_WINDOW_S, "set_rule: window too long"
     assert rule.lock_wei <= MAX_LOCK_WEI, "set_rule: lock too large"
+    self._begin_rule(model_id, rule)
+
+
+@internal
+def _begin_rule(model_id: uint256, rule: IModelRegistry.EvaluationRule):
     rule_id: uint256 = self._n_rules[model_id] + 1
     assert rule_id <= MAX_RULES, "set_rule: too many rules"
     self._n_rules[model_id] = rule_id
@@ -140,11 +145,20 @@ def _set_rule(model_id: uint256, rule: IModelRegistry.EvaluationRule):
 
 @internal
 def _accept_set(model_id: uint256, validation_root: bytes32, cid: Bytes[36], accepted: bool):
+    """
+    @dev What passed on a set that is no longer accepted has not passed the rule as it is now: the same rule begins
+         anew, unless it names its set itself.
+    """
     assert validation_root != empty(bytes32), "accept_set: root is zero"
+    was_accepted: bool = self._is_accepted[model_id][validation_root]
     self._is_accepted[model_id][validation_root] = accepted
     log IModelRegistry.ValidationSetAccepted(
         model_id=model_id, validation_root=validation_root, cid=cid, accepted=accepted
     )
+    if was_accepted and not accepted and self._n_rules[model_id] != 0:
+        rule: IModelRegistry.EvaluationRule = self._rules[model_id]
+        if rule.validation_root == empty(bytes32):
+            self._begin_rule(model_id, rule)
 
 
 @internal
@@ -155,7 +169,8 @@ def _promote(model_id: uint256, version: uint256):
     assert not self._is_deprecated(model_id, version), "set_alias: version is deprecated"
     packed: uint256 = self._standing[model_id][version]
     assert self._is_let_in(model_id, packed), "set_alias: no evaluation lets it in"
-    self._standing[model_id][version] = packed | WAS_PRODUCTION
+    if packed & MAX_RULES != 0:
+        self._standing[model_id][version] = packed | WAS_PRODUCTION
     log IModelRegistry.VersionPromoted(
         model_id=model_id,
         version=version,

@@ -1,4 +1,4 @@
-"""`cairn evaluate`: post, verify, challenge, demand and show, on the real contracts and a real store."""
+"""`cairn evaluate`: from the posting to the bonds, on the real contracts and a real store."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from cairn.chain import EvaluationState
+from cairn.chain import EvaluationRule, EvaluationState
 from cairn.cli import cairn
 from cairn.domain.losses import LossKind
 from cairn.domain.rows import Losses, ValidationSet, evaluate
 from cairn.storage import EmbeddedStore
-from cairn.training import EvaluationError, assess, compare
-from tests.integration._support import COIN, OPERATOR, REQUESTER, Oracle, small_program
+from cairn.training import EvaluationError, assess, compare, posted_id, show_call
+from tests.integration._support import ALLIANCE, COIN, OPERATOR, REQUESTER, Oracle, small_program
 
 WINDOW_S = 3_600
 ROWS = ValidationSet.of([[10 * i, i] for i in range(30)], [27 * i for i in range(30)])
@@ -125,6 +125,71 @@ def test_evaluate__losses_withheld__are_demanded_and_shown(
     call = evaluations.challenge_row(evaluation_id, ROWS.proof(11), losses.proof(11))
     oracle.send(REQUESTER, call)
     assert evaluations.evaluation(evaluation_id).state is EvaluationState.VOID
+
+
+def test_evaluate__a_right_one__is_shown_settled_qualified_and_paid(
+    oracle: Oracle, command: Command, store: EmbeddedStore, set_file: Path
+) -> None:
+    system, operator = oracle.system, f"TEST::{OPERATOR}"
+    posting = ("post", oracle.model_id, 1, "--set", set_file, "--loss", "squared")
+    assert command(*posting, "--window", WINDOW_S, "--account", operator).exit_code == 0
+    evaluation_id = system.evaluations.n_evaluations()
+    assert command("demand", evaluation_id, 4, "--account", f"TEST::{REQUESTER}").exit_code == 0
+    with pytest.raises(EvaluationError, match="there is no row 30: the rows at hand are 0 to 29"):
+        show_call(system, store, evaluation_id, 30)
+    assert command("show", evaluation_id, 4, "--account", operator).exit_code == 0
+    oracle.anvil.advance(2 * WINDOW_S + 1)
+
+    result = command("settle", evaluation_id, "--account", operator)
+    assert result.exit_code == 0, result.output
+    assert system.evaluations.evaluation(evaluation_id).state is EvaluationState.STANDS
+    result = command("reclaim", evaluation_id, 4, "--account", operator)
+    assert result.exit_code == 0, result.output
+    assert system.evaluations.credit_wei(oracle.signer(OPERATOR).address) == COIN
+    result = command("withdraw", "--account", operator)
+    assert result.exit_code == 0, result.output
+    assert system.evaluations.credit_wei(oracle.signer(OPERATOR).address) == 0
+
+    rule = EvaluationRule(False, ROWS.root, int(LossKind.SQUARED), 2**64, WINDOW_S, 2 * COIN)
+    oracle.send(ALLIANCE, system.models.set_evaluation_rule(oracle.model_id, rule))
+    result = command("qualify", evaluation_id, "--account", f"TEST::{REQUESTER}")
+    assert result.exit_code == 0, result.output
+    assert system.models.standing(oracle.model_id, 1).evaluation_id == evaluation_id
+
+
+def test_evaluate__a_row_is_not_shown__voids_and_gives_the_bond_back(
+    oracle: Oracle, command: Command, store: EmbeddedStore
+) -> None:
+    evaluation_id, _ = lie(oracle, store, publish=False)
+    watcher, address = f"TEST::{REQUESTER}", oracle.signer(REQUESTER).address
+    for index in (11, 12):
+        assert command("demand", evaluation_id, index, "--account", watcher).exit_code == 0
+    oracle.anvil.advance(WINDOW_S + 1)
+    result = command("void", evaluation_id, 11, "--account", watcher)
+    assert result.exit_code == 0, result.output
+    assert oracle.system.evaluations.evaluation(evaluation_id).state is EvaluationState.VOID
+    result = command("reclaim", evaluation_id, 12, "--account", watcher)
+    assert result.exit_code == 0, result.output
+    assert oracle.system.evaluations.credit_wei(address) == 2 * COIN
+
+
+def test_posted_id__another_posted_since__is_the_transactions_own(
+    oracle: Oracle, store: EmbeddedStore
+) -> None:
+    losses = evaluate(small_program(), ROWS, LossKind.SQUARED)
+    call = oracle.system.evaluations.post(
+        oracle.model_id, 1, ROWS, losses, window_s=WINDOW_S, lock_wei=2 * COIN,
+        validation_cid=b"", losses_cid=store.add(losses.to_bytes()).binary,
+    )  # fmt: skip
+    first, second = oracle.send(OPERATOR, call), oracle.send(OPERATOR, call)
+    latest = oracle.system.evaluations.n_evaluations()
+    assert (posted_id(oracle.system, first), posted_id(oracle.system, second)) == (
+        latest - 1,
+        latest,
+    )
+    demand = oracle.system.evaluations.demand(latest, 0, bond_wei=COIN)
+    with pytest.raises(EvaluationError, match="posted no evaluation"):
+        posted_id(oracle.system, oracle.send(REQUESTER, demand))
 
 
 def test_evaluate__set_sealed__is_verified_with_its_file_only(

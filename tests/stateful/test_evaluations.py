@@ -74,7 +74,7 @@ class Evaluations(RuleBasedStateMachine):
         self.rule_id = 0
         self.is_required = False
         self.passed: dict[int, int] = {}
-        self.was_production: set[int] = set()
+        self.passed_and_served: set[int] = set()
         self.deprecated: set[int] = set()
 
     @rule(which=st.integers(0, 1), locks=st.integers(1, 3))
@@ -107,7 +107,7 @@ class Evaluations(RuleBasedStateMachine):
         self.known[evaluation_id] = {
             "operator": operator, "kind": kind, "losses": losses, "version": version,
             "total": total, "top": top, "posted_at": now, "closes_at": now + WINDOW_S,
-            "state": OPEN, "demands": {},
+            "state": OPEN, "demands": {}, "shown": {},
         }  # fmt: skip
         return evaluation_id
 
@@ -146,7 +146,7 @@ class Evaluations(RuleBasedStateMachine):
         one, watcher, now = self.known[evaluation_id], self.watchers[who], boa.env.timestamp
         if one["state"] != OPEN:
             reason = "evaluations: it has ended"
-        elif index in one["demands"]:
+        elif index in one["demands"] or index in one["shown"]:
             reason = "demand: demanded already"
         elif now > one["closes_at"]:
             reason = "demand: window is over"
@@ -176,8 +176,8 @@ class Evaluations(RuleBasedStateMachine):
             reason = "show: the sums do not add up"
         else:
             self.evaluations.show(evaluation_id, *proof, sender=operator)
-            del one["demands"][index]
-            self.credits[operator] += BOND_WEI
+            demander, _ = one["demands"].pop(index)
+            one["shown"][index] = (demander, operator)
             return
         with boa.reverts(reason):
             self.evaluations.show(evaluation_id, *proof, sender=operator)
@@ -205,15 +205,20 @@ class Evaluations(RuleBasedStateMachine):
     @rule(evaluation_id=posted, index=ROW)
     def reclaim(self, evaluation_id: int, index: int) -> None:
         one = self.known[evaluation_id]
-        if one["state"] != VOID:
-            reason = "reclaim: evaluation is not void"
-        elif index not in one["demands"]:
-            reason = "evaluations: row is not demanded"
-        else:
+        if one["state"] == OPEN:
+            reason = "reclaim: evaluation has not ended"
+        elif index in one["demands"]:
             self.evaluations.reclaim(evaluation_id, index)
             demander, _ = one["demands"].pop(index)
             self.credits[demander] += BOND_WEI
             return
+        elif index in one["shown"]:
+            self.evaluations.reclaim(evaluation_id, index)
+            demander, shown_by = one["shown"].pop(index)
+            self.credits[shown_by if one["state"] == STANDS else demander] += BOND_WEI
+            return
+        else:
+            reason = "reclaim: no bond lies for the row"
         with boa.reverts(reason):
             self.evaluations.reclaim(evaluation_id, index)
 
@@ -264,12 +269,22 @@ class Evaluations(RuleBasedStateMachine):
             self.registry.qualify(evaluation_id)
             self.passed[one["version"]] = self.rule_id
 
+    @rule()
+    def accept_set_anew(self) -> None:
+        """What passed on a set that is taken back has not passed the rule in force."""
+        for accepted in (False, True):
+            self.registry.accept_validation_set(
+                self.model_id, self.rows.root, b"", accepted, sender=self.timelock
+            )
+        if self.rule_id != 0:
+            self.rule_id += 1
+
     @rule(version=st.integers(1, 3))
     def promote(self, version: int) -> None:
         """MODEL-8, MODEL-9."""
         passed = self.passed.get(version, 0)
         may = not self.is_required or passed == self.rule_id
-        may = may or (passed != 0 and version in self.was_production)
+        may = may or (passed != 0 and version in self.passed_and_served)
         args = (self.model_id, PRODUCTION, version)
         assert self.registry.may_promote(self.model_id, version) == (
             may and version not in self.deprecated
@@ -282,7 +297,8 @@ class Evaluations(RuleBasedStateMachine):
                 self.registry.set_alias(*args, sender=self.timelock)
         else:
             self.registry.set_alias(*args, sender=self.timelock)
-            self.was_production.add(version)
+            if passed != 0:
+                self.passed_and_served.add(version)
 
     @rule(version=st.integers(1, 3), is_sure=st.integers(0, 9))
     def deprecate(self, version: int, is_sure: int) -> None:
@@ -324,7 +340,8 @@ class Evaluations(RuleBasedStateMachine):
     @invariant()
     @precondition(lambda self: hasattr(self, "known"))
     def evaluation_4(self) -> None:
-        bonds = sum(len(one["demands"]) for one in self.known.values()) * BOND_WEI
+        lying = sum(len(one["demands"]) + len(one["shown"]) for one in self.known.values())
+        bonds = lying * BOND_WEI
         credits = sum(self.credits.values())
         assert boa.env.get_balance(self.evaluations.address) == bonds + credits
         for person, credit in self.credits.items():

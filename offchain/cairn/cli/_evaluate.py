@@ -14,7 +14,14 @@ from cairn.domain.losses import LossKind, mean_loss
 from cairn.domain.rows import ValidationSet
 from cairn.errors import CairnError
 from cairn.settings import ConnectionSettings
-from cairn.training import EvaluationError, assess, challenge_call, post_call, show_call
+from cairn.training import (
+    EvaluationError,
+    assess,
+    challenge_call,
+    post_call,
+    posted_id,
+    show_call,
+)
 
 KINDS = {kind.name.lower().replace("_", "-"): kind for kind in LossKind}
 
@@ -85,7 +92,7 @@ def post(
     receipt = _send(system, call, account, passphrase_file)
     mean = mean_loss(losses.kind, losses.total, len(rows.rows))
     click.echo(
-        f"evaluation {system.evaluations.n_evaluations()}: {mean:.6g} a row on {len(rows.rows)} "
+        f"evaluation {posted_id(system, receipt)}: {mean:.6g} a row on {len(rows.rows)} "
         f"rows (transaction 0x{receipt.tx_hash.hex()})"
     )
 
@@ -138,7 +145,7 @@ def challenge(
 @account
 @passphrase_file
 def demand(evaluation_id: int, index: int, account: str, passphrase_file: Path | None) -> None:
-    """Demand that row INDEX be shown, against a bond that goes to whoever shows it."""
+    """Demand that row INDEX be shown, against a bond: back if the evaluation falls, else the shower's."""
     system = ConnectionSettings().connect()
     bond_wei = system.evaluations.demand_bond_wei()
     call = system.evaluations.demand(evaluation_id, index, bond_wei=bond_wei)
@@ -159,7 +166,7 @@ def show(
     account: str,
     passphrase_file: Path | None,
 ) -> None:
-    """Show row INDEX, which was demanded: the bond is the account's."""
+    """Show row INDEX, which was demanded: the bond is the account's if the evaluation stands."""
     connection = ConnectionSettings()
     system = connection.connect()
     with closing(connection.open_store()) as store:
@@ -167,6 +174,67 @@ def show(
         call = show_call(system, store, evaluation_id, index, rows)
     receipt = _send(system, call, account, passphrase_file)
     click.echo(f"row {index} is shown (transaction 0x{receipt.tx_hash.hex()})")
+
+
+@evaluate.command()
+@evaluation_id
+@account
+@passphrase_file
+def settle(evaluation_id: int, account: str, passphrase_file: Path | None) -> None:
+    """Let an evaluation that outlived its window stand: its stake is free again."""
+    system = ConnectionSettings().connect()
+    receipt = _send(system, system.evaluations.settle(evaluation_id), account, passphrase_file)
+    click.echo(f"evaluation {evaluation_id} stands (transaction 0x{receipt.tx_hash.hex()})")
+
+
+@evaluate.command()
+@evaluation_id
+@click.argument("index", type=click.IntRange(min=0))
+@account
+@passphrase_file
+def void(evaluation_id: int, index: int, account: str, passphrase_file: Path | None) -> None:
+    """Void an evaluation whose row INDEX was demanded and not shown in time."""
+    system = ConnectionSettings().connect()
+    call = system.evaluations.void_unshown(evaluation_id, index)
+    receipt = _send(system, call, account, passphrase_file)
+    click.echo(f"evaluation {evaluation_id} is void (transaction 0x{receipt.tx_hash.hex()})")
+
+
+@evaluate.command()
+@evaluation_id
+@click.argument("index", type=click.IntRange(min=0))
+@account
+@passphrase_file
+def reclaim(evaluation_id: int, index: int, account: str, passphrase_file: Path | None) -> None:
+    """Credit the bond of row INDEX to whom it is due, once the evaluation has ended."""
+    system = ConnectionSettings().connect()
+    call = system.evaluations.reclaim(evaluation_id, index)
+    receipt = _send(system, call, account, passphrase_file)
+    click.echo(f"the bond of row {index} is credited (transaction 0x{receipt.tx_hash.hex()})")
+
+
+@evaluate.command()
+@account
+@passphrase_file
+def withdraw(account: str, passphrase_file: Path | None) -> None:
+    """Take out the bonds that are credited to the account."""
+    system = ConnectionSettings().connect()
+    receipt = _send(system, system.evaluations.withdraw(), account, passphrase_file)
+    click.echo(f"the bonds are withdrawn (transaction 0x{receipt.tx_hash.hex()})")
+
+
+@evaluate.command()
+@evaluation_id
+@account
+@passphrase_file
+def qualify(evaluation_id: int, account: str, passphrase_file: Path | None) -> None:
+    """Show the registry an evaluation that stands and meets its model's rule: its version has passed."""
+    system = ConnectionSettings().connect()
+    receipt = _send(system, system.models.qualify(evaluation_id), account, passphrase_file)
+    click.echo(
+        f"the version of evaluation {evaluation_id} has passed "
+        f"(transaction 0x{receipt.tx_hash.hex()})"
+    )
 
 
 def read_set(path: Path) -> ValidationSet:

@@ -27,6 +27,7 @@ from cairn.training.evaluations import (
     find_posted,
     load_set,
     post_call,
+    posted_id,
     show_call,
 )
 from cairn.training.local import predict, train
@@ -86,6 +87,7 @@ __all__ = [
     "integers_tree",
     "load_set",
     "post_call",
+    "posted_id",
     "predict",
     "rule_of",
     "show_call",

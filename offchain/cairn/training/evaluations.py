@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cairn.chain import Call, Evaluation, EvaluationPosted, System
+from cairn.chain import Call, Evaluation, EvaluationPosted, Receipt, System
 from cairn.domain.cid import Cid
 from cairn.domain.losses import LossKind, mean_loss
 from cairn.domain.programs import Program, ProgramError
@@ -23,6 +23,7 @@ __all__ = [
     "find_posted",
     "load_set",
     "post_call",
+    "posted_id",
     "program_of",
     "show_call",
 ]
@@ -82,6 +83,15 @@ def post_call(
         losses_cid=store.add(losses.to_bytes()).binary,
     )
     return call, losses
+
+
+def posted_id(system: System, receipt: Receipt) -> int:
+    """The id of the evaluation that a transaction posted, from its own logs."""
+    for log in receipt.logs:
+        event = system.evaluations.decode(log)
+        if isinstance(event, EvaluationPosted):
+            return event.evaluation_id
+    raise EvaluationError(f"transaction 0x{receipt.tx_hash.hex()} posted no evaluation")
 
 
 def compare(
@@ -192,6 +202,9 @@ def show_call(
     losses = _losses(store, posted)
     if losses is None:
         raise EvaluationError("the file of losses is not at hand: whoever has it can show the row")
+    n_rows = min(len(rows.rows), len(losses.of_rows))
+    if not 0 <= index < n_rows:
+        raise EvaluationError(f"there is no row {index}: the rows at hand are 0 to {n_rows - 1}")
     return system.evaluations.show(evaluation_id, rows.proof(index), losses.proof(index))
 
 

@@ -1,7 +1,7 @@
 import ape
 import pytest
 
-from tests.unit.evaluations.conftest import LOCK_WEI, N_ROWS, VOID, WINDOW_S
+from tests.unit.evaluations.conftest import LOCK_WEI, N_ROWS, STANDS, VOID, WINDOW_S
 
 BOND_WEI = 10**18
 
@@ -43,29 +43,49 @@ def test_demand__again_and_again__ends_after_eight_windows(
     evaluations, right, losses, opening, challenger, operator, pass_time
 ):
     posted_at = evaluations.evaluation(right).posted_at
-    for _ in range(20):
+    for index in range(N_ROWS):
         try:
-            evaluations.demand(right, 7, value=BOND_WEI, sender=challenger)
+            evaluations.demand(right, index, value=BOND_WEI, sender=challenger)
         except ape.exceptions.ContractLogicError as error:
             assert error.revert_message == "demand: too late to be answered"
             break
-        evaluations.show(right, *opening(losses, 7), sender=operator)
+        evaluations.show(right, *opening(losses, index), sender=operator)
         pass_time(WINDOW_S)
     else:
         raise AssertionError("demands put the end off for ever")
     assert evaluations.evaluation(right).closes_at <= posted_at + 8 * WINDOW_S
 
 
-def test_show__a_demanded_row__earns_the_bond(
-    evaluations, demanded, losses, rows, opening, stranger
+def test_demand__of_a_row_that_was_shown__reverts(
+    evaluations, demanded, losses, opening, operator, challenger
+):
+    evaluations.show(demanded, *opening(losses, 7), sender=operator)
+    with ape.reverts("demand: demanded already"):
+        evaluations.demand(demanded, 7, value=BOND_WEI, sender=challenger)
+    for call in (evaluations.demand_of, evaluations.void_unshown):
+        with ape.reverts("evaluations: row is not demanded"):
+            call(demanded, 7, **({} if call is evaluations.demand_of else {"sender": challenger}))
+
+
+def test_show__a_demanded_row__earns_the_bond_once_the_evaluation_stands(
+    evaluations, demanded, losses, rows, opening, stranger, challenger, pass_time
 ):
     receipt = evaluations.show(demanded, *opening(losses, 7), sender=stranger)
     [event] = receipt.decode_logs(evaluations.RowShown)
     assert (event.index, event.shown_by, event.target) == (7, stranger, rows.rows[7].target)
     assert bytes(event.features) == rows.proof(7).features
     assert event.loss == losses.of_rows[7]
-    assert evaluations.credit_wei(stranger) == BOND_WEI
+    assert evaluations.credit_wei(stranger) == 0
     assert evaluations.evaluation(demanded).n_open_demands == 0
+    with ape.reverts("reclaim: evaluation has not ended"):
+        evaluations.reclaim(demanded, 7, sender=stranger)
+    pass_time(2 * WINDOW_S + 1)
+    evaluations.settle(demanded, sender=challenger)
+    evaluations.reclaim(demanded, 7, sender=challenger)
+    assert (evaluations.credit_wei(stranger), evaluations.credit_wei(challenger)) == (BOND_WEI, 0)
+    assert evaluations.evaluation(demanded).state == STANDS
+    with ape.reverts("reclaim: no bond lies for the row"):
+        evaluations.reclaim(demanded, 7, sender=stranger)
     before = stranger.balance
     receipt = evaluations.withdraw(sender=stranger)
     assert stranger.balance == before + BOND_WEI - receipt.total_fees_paid
@@ -141,14 +161,14 @@ def test_reclaim__of_a_void_evaluation__gives_the_bond_back_once(
     evaluations, wrong, lie, opening, challenger, stranger
 ):
     evaluations.demand(wrong, 7, value=BOND_WEI, sender=stranger)
-    with ape.reverts("reclaim: evaluation is not void"):
+    with ape.reverts("reclaim: evaluation has not ended"):
         evaluations.reclaim(wrong, 7, sender=stranger)
     evaluations.challenge_row(wrong, *opening(lie, 5), sender=challenger)
     with ape.reverts("evaluations: it has ended"):
         evaluations.show(wrong, *opening(lie, 7), sender=challenger)
     evaluations.reclaim(wrong, 7, sender=challenger)
     assert (evaluations.credit_wei(stranger), evaluations.credit_wei(challenger)) == (BOND_WEI, 0)
-    with ape.reverts("evaluations: row is not demanded"):
+    with ape.reverts("reclaim: no bond lies for the row"):
         evaluations.reclaim(wrong, 7, sender=challenger)
 
 

@@ -2,6 +2,7 @@ import ape
 import pytest
 
 from cairn.domain.losses import LossKind
+from cairn.domain.programs import gas_bound
 from cairn.domain.rows import evaluate, set_root
 from tests.conftest import SOME_CID
 from tests.unit.evaluations.conftest import LOCK_WEI, N_ROWS, OPEN, WINDOW_S, arguments
@@ -59,6 +60,18 @@ def test_post__out_of_bounds__reverts(evaluations, version, rows, losses, staked
     ]:
         with ape.reverts(reason):
             evaluations.post(*arguments(version, rows, losses, **changes), sender=staked)
+
+
+def test_post__cross_entropy__locks_what_its_outputs_add_to_a_challenge(
+    evaluations, version, rows, losses, staked, published_program
+):
+    least = 2 * 10**12 * (gas_bound(published_program) + 500_000 + 1_000 * 4)
+    evaluations.post(*arguments(version, rows, losses, lock_wei=least), sender=staked)
+    changes = {"loss_kind": int(LossKind.CROSS_ENTROPY), "lock_wei": least + 2 * 10**12 * 3_500}
+    short = arguments(version, rows, losses, **changes | {"lock_wei": changes["lock_wei"] - 1})
+    with ape.reverts("post: lock does not pay a challenge"):
+        evaluations.post(*short, sender=staked)
+    evaluations.post(*arguments(version, rows, losses, **changes), sender=staked)
 
 
 def test_post__program_not_published__reverts(

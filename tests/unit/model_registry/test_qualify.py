@@ -270,3 +270,51 @@ def test_set_alias__back_to_a_version_that_never_passed__reverts(
     set_rule()
     with ape.reverts("set_alias: no evaluation lets it in"):
         promote(registry, model_id, version, timelock)
+
+
+def test_set_alias__served_before_it_passed_a_lax_rule__is_not_a_rollback(
+    registry, model_id, timelock, set_rule, accept, evaluated, stranger
+):
+    version, evaluation_id = evaluated()
+    promote(registry, model_id, version, timelock)  # by vote alone: it has passed nothing
+    assert not registry.standing(model_id, version).was_production
+    set_rule(max_mean_loss=2**64, is_required=False)
+    accept()
+    registry.qualify(evaluation_id, sender=stranger)
+    set_rule(max_mean_loss=1)  # which no version meets
+    assert not registry.may_promote(model_id, version)
+    with ape.reverts("set_alias: no evaluation lets it in"):
+        promote(registry, model_id, version, timelock)
+
+
+def test_accept_validation_set__taken_back__asks_who_passed_on_it_again(
+    registry, model_id, timelock, set_rule, accept, evaluated, stranger
+):
+    set_rule()
+    accept()
+    version, evaluation_id = evaluated()
+    registry.qualify(evaluation_id, sender=stranger)
+    before = registry.evaluation_rule(model_id)[1]
+    accept(False)
+    rule_id, rule = registry.evaluation_rule(model_id)
+    assert (rule_id, rule) == (2, before)
+    with ape.reverts("set_alias: no evaluation lets it in"):
+        promote(registry, model_id, version, timelock)
+    accept(False)  # of what is not accepted: nothing changes
+    accept()
+    assert registry.evaluation_rule(model_id)[0] == 2
+    assert not registry.may_promote(model_id, version)
+    registry.qualify(evaluation_id, sender=stranger)
+    assert registry.may_promote(model_id, version)
+
+
+def test_accept_validation_set__taken_back__leaves_a_rule_that_names_its_set(
+    registry, model_id, set_rule, accept, rows
+):
+    accept()
+    accept(False)
+    assert registry.evaluation_rule(model_id)[0] == 0  # there is no rule to begin anew
+    set_rule(validation_root=rows.root)
+    accept()
+    accept(False)
+    assert registry.evaluation_rule(model_id)[0] == 1
