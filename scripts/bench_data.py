@@ -33,9 +33,9 @@ from cairn.errors import CairnError
 from scripts._bars import Bar, line, missed
 from scripts._bench import Bench
 from scripts._deployment import DeploymentError
+from scripts._gas_sensors import register, spot_check
 from scripts._stage import Stage, open_stage
 from scripts._system import AllianceSettings, deploy_system, launch_alliance
-from scripts.gas import register, spot_check
 
 START = 1_700_000_000
 N_PACKETS = 200

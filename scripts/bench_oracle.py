@@ -29,12 +29,13 @@ from cairn.errors import CairnError
 from cairn.operator import Settings
 from cairn.operator._wiring import Parts, Running, connect_to_sign
 from scripts._bars import Bar, line, missed
-from scripts._bench import Bench
+from scripts._bench import CID, ROOT, Bench
 from scripts._deployment import DeploymentError
 from scripts._gas import cost_of, intrinsic_gas
+from scripts._gas_models import add_version
+from scripts._gas_programs import features_of, linear
 from scripts._stage import OPERATOR_INDEX, Stage, open_stage
 from scripts._system import NATIVE, AllianceSettings, deploy_system, launch_alliance
-from scripts.gas import CID, ROOT, add_version, features_of, linear
 
 COIN = 10**18
 PRICE_WEI = COIN // 100
