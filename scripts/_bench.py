@@ -9,10 +9,19 @@ from ape import chain
 from ape.api import AccountAPI, ReceiptAPI
 from ape.contracts import ContractInstance
 from eth_account.messages import encode_typed_data
+from eth_utils import keccak
 
 from scripts._governance import FOR, Action, Proposal, propose
 from scripts._stage import Stage
 from scripts._system import Alliance, System
+
+COIN = 10**18
+DAY_S = 86_400
+WINDOW_S = 3_600
+PRICE_WEI = COIN // 2
+LOCK_WEI = 2 * COIN
+CID = bytes([1, 0x55, 0x12, 0x20]) + bytes(range(32))
+ROOT = keccak(text="a root")
 
 
 @dataclass

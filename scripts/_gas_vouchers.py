@@ -10,10 +10,8 @@ from eth_account import Account
 from eth_account.messages import encode_typed_data
 from eth_utils import keccak
 
-from scripts._bench import Bench
+from scripts._bench import COIN, Bench
 from scripts._system import ZERO
-
-COIN = 10**18
 
 
 def pay_by_voucher(bench: Bench, model_id: int) -> None:

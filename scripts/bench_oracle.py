@@ -4,7 +4,8 @@ All of it are real transactions, the governed ones by real votes. A challenge is
 dearest: the challenger's first bounty, and a requester who is owed nothing yet. Posting and settling
 are measured in the steady state: neither the first root under its terms nor the first income. The
 overhead of `predict` is its execution less that of the Evaluator when it is asked alone. IoTeX's
-figures are by its formula. The last line is all of it as JSON.
+figures are by its formula. The last line is all of it as JSON; with a
+bar missed, it exits with 1.
 """
 
 from __future__ import annotations
@@ -27,12 +28,14 @@ from cairn.domain.receipts import Receipt, SigningDomain, input_commitment, pred
 from cairn.errors import CairnError
 from cairn.operator import Settings
 from cairn.operator._wiring import Parts, Running, connect_to_sign
-from scripts._bench import Bench
+from scripts._bars import Bar, line, missed
+from scripts._bench import CID, ROOT, Bench
 from scripts._deployment import DeploymentError
 from scripts._gas import cost_of, intrinsic_gas
+from scripts._gas_models import add_version
+from scripts._gas_programs import features_of, linear
 from scripts._stage import OPERATOR_INDEX, Stage, open_stage
 from scripts._system import NATIVE, AllianceSettings, deploy_system, launch_alliance
-from scripts.gas import CID, ROOT, add_version, features_of, linear
 
 COIN = 10**18
 PRICE_WEI = COIN // 100
@@ -43,17 +46,17 @@ N_ROOT = 256
 N_SETTLED = 32
 BURNT = "0x000000000000000000000000000000000000dEaD"
 
-BARS = {
-    "challenge_total_gas": 120_000,
-    "challenge_root_leaf_total_gas": 160_000,
-    "challenge_receipt_total_gas": 160_000,
-    "challenge_forest_total_gas": 250_000,
-    "request_total_gas": 110_000,
-    "answer_root_gas_per_request_256": 1_000,
-    "answer_root_iotex_gas_per_request_256": 4_000,
-    "answer_and_settle_root_gas_per_request_256": 12_000,
-    "settle_gas_each_of_32": 30_000,
-    "predict_overhead_gas": 45_000,
+BARS: dict[str, Bar] = {
+    "challenge_total_gas": ("<=", 120_000),
+    "challenge_root_leaf_total_gas": ("<=", 160_000),
+    "challenge_receipt_total_gas": ("<=", 160_000),
+    "challenge_forest_total_gas": ("<=", 250_000),
+    "request_total_gas": ("<=", 110_000),
+    "answer_root_gas_per_request_256": ("<=", 1_000),
+    "answer_root_iotex_gas_per_request_256": ("<=", 4_000),
+    "answer_and_settle_root_gas_per_request_256": ("<=", 12_000),
+    "settle_gas_each_of_32": ("<=", 30_000),
+    "predict_overhead_gas": ("<=", 45_000),
 }
 
 
@@ -337,18 +340,23 @@ def measure(stage: Stage) -> dict[str, float]:
     return figures
 
 
+def measured() -> dict[str, float]:
+    """All figures, on a chain of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        var = Path(folder)
+        with open_stage(var, var / "deployment.json", console=Console(quiet=True)) as stage:
+            return measure(stage)
+
+
 @click.command()
 def cli() -> None:
     """Measure the oracle: what asking, answering, settling and challenging cost."""
     try:
-        with tempfile.TemporaryDirectory() as folder:
-            var = Path(folder)
-            with open_stage(var, var / "deployment.json", console=Console(quiet=True)) as stage:
-                figures = measure(stage)
+        figures = measured()
     except (CairnError, DeploymentError) as error:
         raise click.ClickException(str(error)) from error
     for name, figure in figures.items():
-        bar = BARS.get(name)
-        said = "" if bar is None else f"<= {bar:,}" + ("" if figure <= bar else "  MISSED")
-        click.echo(f"{name:52} {figure:>12,}  {said}")
+        click.echo(line(name, figure, BARS))
     click.echo(json.dumps(figures))
+    if missed(figures, BARS):
+        raise SystemExit(1)

@@ -57,6 +57,9 @@ from cairn.chain import (
 
 PRODUCTION = "production"
 
+LEAST_MIN_STAKE_WEI = 10**18
+"""Of whoever serves a model that asks for no other stake: the ledger's own."""
+
 
 def alias_text(alias: bytes) -> str:
     """An alias as people write it; what is no UTF-8 becomes U+FFFD."""
@@ -350,8 +353,7 @@ def _models(db: Connection) -> list[ListedModel]:
     }
     for one in _providers(db):
         for model_id in one.models:
-            # With no stake nobody can lock any, whatever the model asks for.
-            if one.stake_wei >= max(1, least.get(model_id, 0)):
+            if one.stake_wei >= least.get(model_id, LEAST_MIN_STAKE_WEI):
                 serving[model_id].append(one.operator)
                 if model_id in one.endpoints:
                     endpoints[model_id][one.operator] = one.endpoints[model_id]

@@ -15,6 +15,10 @@ Handler = Callable[[Connection, list[Log]], None]
 """Takes the logs of one page, in order, inside the transaction that moves the cursor on."""
 
 
+MOST_ADDRESSES = 200
+"""Contracts that a node is asked about at once: many endpoints refuse a longer list."""
+
+
 class LogCursor:
     """A durable position in a chain's logs.
 
@@ -126,7 +130,13 @@ class LogCursor:
             last = min(newest, first + self.page_blocks - 1)
             last_hash = self._hash_of(last)
             try:
-                found = self._node.logs(self._addresses, self._topics, first, last)
+                found = [
+                    log
+                    for at in range(0, len(self._addresses), MOST_ADDRESSES)
+                    for log in self._node.logs(
+                        self._addresses[at : at + MOST_ADDRESSES], self._topics, first, last
+                    )
+                ]
                 break
             except NodeRefused:
                 if last == first:

@@ -62,7 +62,7 @@ def write(
     loaded, columns = load(program), read_schema(schema)
     loss = None
     if model is not None and data is not None:
-        truth = None if target is None else read_rows(target).reshape(-1)
+        truth = None if target is None else read_rows(target)
         loss = loss_report(loaded, load_skops(model), read_rows(data), truth, columns)
     facts = CardFacts(
         name=name or str((registry or {})["name"]),
@@ -96,7 +96,7 @@ def show(model_id: int, version: int, as_json: bool) -> None:
     settings = ConnectionSettings()
     front, text = card_of(settings, settings.connect(), model_id, version)
     if as_json:
-        click.echo(json.dumps(front, default=str))
+        click.echo(json.dumps(front))
         return
     for line in _lines(front):
         click.echo(printable(line))
@@ -131,4 +131,4 @@ def card_of(
 
 
 def _lines(front: dict[str, Any]) -> Sequence[str]:
-    return [f"{key}: {json.dumps(value, default=str)}" for key, value in front.items()]
+    return [f"{key}: {json.dumps(value)}" for key, value in front.items()]

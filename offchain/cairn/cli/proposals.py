@@ -40,16 +40,22 @@ from cairn.governance import (
     Described,
     Type,
     build,
+    check_known,
     chunks,
     compose,
     describe,
     moment,
     parse,
+    parse_arguments,
     promised,
     words,
 )
 from cairn.governance import Argument as ActionArgument
 
+POLICY_CHANGE: tuple[ActionArgument, ...] = (
+    ActionArgument("model_id", Type.NUMBER, "The model's id."),
+    ActionArgument("policy_id", Type.NUMBER, "Who may ask; 0: anyone."),
+)
 SUPPORT = {"against": Support.AGAINST, "for": Support.FOR, "abstain": Support.ABSTAIN}
 MOST_LISTED = 20
 
@@ -128,6 +134,7 @@ class Desk:
         return [parse(request.kind, given, self.names, now)]
 
     def _sensors(self, kind: str, given: dict[str, Any], now: int) -> list[Action]:
+        check_known(kind, given, ("devices", "owner"))
         owner = given.pop("owner", None)
         if owner is None:
             asked = given.get("devices") or ()
@@ -154,16 +161,15 @@ class Desk:
 
     def _policy(self, given: dict[str, Any], now: int) -> Action:
         """The terms in force, with another policy."""
-        model_id, policy_id = given.get("model_id"), given.get("policy_id")
-        if model_id is None or policy_id is None:
-            raise ActionError("policy lacks model_id or policy_id")
-        terms_id = self.system.models.current_terms(int(model_id))
+        asked = parse_arguments("policy", POLICY_CHANGE, given, self.names, now)
+        model_id, policy_id = asked["model_id"], asked["policy_id"]
+        terms_id = self.system.models.current_terms(model_id)
         if not terms_id:
             raise ActionError(f"policy: model {model_id} is not for sale: set its terms first")
         terms = self.system.models.terms(terms_id)
         kept = ("model_id", "price", "operator_bps", "holders_bps", "window_s", "lock_wei")
         values = {name: getattr(terms, name) for name in kept}
-        return Action("terms", {**values, "policy_id": int(policy_id)})
+        return Action("terms", {**values, "policy_id": policy_id})
 
     def _plan(self, path: Path) -> dict[str, str]:
         """A plan's hash and CID; its bytes go into the store, where members fetch them."""
@@ -182,9 +188,6 @@ class Desk:
         return {"plan_hash": "0x" + plan.hash.hex(), "plan_cid": str(cid)}
 
     # --- reading -------------------------------------------------------------------------------
-
-    def calls(self, proposal: Proposal) -> list[Call]:
-        return _calls(proposal)
 
     def described(self, proposal: Proposal) -> list[Described]:
         return [describe(call, self.contracts, self.names) for call in _calls(proposal)]
@@ -604,9 +607,13 @@ def _params(kind: str, argument: ActionArgument) -> list[click.Parameter]:
 
 
 def read_requests(path: Path) -> list[Request]:
-    """Actions from a YAML file; arguments by their names or as options are called."""
+    """Actions from a YAML file; arguments by their names or as options are called.
+
+    Every value is the text that stands there, quoted or not. Raises ActionError.
+    """
     try:
-        entries = yaml.safe_load(path.read_text())
+        # All scalars stay texts: an amount read as a float is another amount, 010 another number.
+        entries = yaml.load(path.read_text(), Loader=yaml.BaseLoader)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ActionError(f"{path} is no YAML: {error}") from None
     if not isinstance(entries, list) or not all(isinstance(one, dict) for one in entries):
@@ -617,11 +624,12 @@ def read_requests(path: Path) -> list[Request]:
 def _request(path: Path, entry: dict[Any, Any]) -> Request:
     kind = str(entry.pop("action", ""))
     if kind == "policy":
-        names = {"model": "model_id", "policy": "policy_id"}
+        arguments = POLICY_CHANGE
     elif kind in KINDS:
-        names = {one.option[2:].replace("-", "_"): one.name for one in KINDS[kind].arguments}
+        arguments = KINDS[kind].arguments
     else:
         raise ActionError(f"{path}: no action is called {kind!r}; there are: {', '.join(KINDS)}")
+    names = {one.option[2:].replace("-", "_"): one.name for one in arguments}
     plain = {str(key).replace("-", "_"): value for key, value in entry.items()}
     if kind == "open-round" and "plan" in plain:
         plain["plan"] = path.parent / str(plain["plan"])

@@ -19,7 +19,7 @@ from cairn.governance._actions import (
     words,
 )
 from cairn.governance._describe import ChainNames, Described, compose, describe, promised
-from cairn.governance._parse import parse
+from cairn.governance._parse import check_known, parse, parse_arguments
 from cairn.governance._words import Names, duration, moment
 
 __all__ = [
@@ -38,6 +38,7 @@ __all__ = [
     "Names",
     "Type",
     "build",
+    "check_known",
     "chunks",
     "cid_words",
     "compose",
@@ -45,6 +46,7 @@ __all__ = [
     "duration",
     "moment",
     "parse",
+    "parse_arguments",
     "promised",
     "recognise",
     "words",

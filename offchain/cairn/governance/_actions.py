@@ -26,11 +26,14 @@ from cairn.chain import (
     Mode,
     ModelRegistry,
     Node,
+    PacketFeatures,
     ShareToken,
+    StakeLedger,
     System,
     Timelock,
     TrainingRounds,
 )
+from cairn.domain.channels import CHANNEL_NAMES, channel_index
 from cairn.domain.cid import Cid, CidError
 from cairn.domain.text import printable
 from cairn.errors import CairnError
@@ -160,6 +163,8 @@ class Contracts:
                 "rounds": system.rounds,
                 "policies": system.policies,
                 "market": system.market,
+                "stakes": system.stakes,
+                "packets": system.packets,
                 "governor": Governor(node, governor),
                 "timelock": Timelock(node, timelock),
                 "shares": ShareToken(node, shares),
@@ -179,6 +184,8 @@ CLIENTS: dict[str, type[Contract]] = {
     "rounds": TrainingRounds,
     "policies": AccessPolicy,
     "market": InferenceMarket,
+    "stakes": StakeLedger,
+    "packets": PacketFeatures,
     "governor": Governor,
     "timelock": Timelock,
     "shares": ShareToken,
@@ -243,6 +250,80 @@ def _terms_words(a: Arguments, names: Names) -> str:
 def _money(text: str) -> str:
     """An amount whose currency named itself."""
     return printable(text)
+
+
+def _min_stake_words(a: Arguments, names: Names) -> str:
+    return (
+        f"let nobody serve {model_words(a['model_id'], names)} with less than "
+        f"{coin(a['min_stake_wei'])} of stake"
+    )
+
+
+_MAPPED = tuple(name for name in CHANNEL_NAMES if name != "temperature2")
+"""Channels that may feed a model: `temperature2` is a copy."""
+
+
+def _unpack_channels(values: tuple[Any, ...]) -> Arguments | None:
+    model_id, places = values
+    if any(place >= len(CHANNEL_NAMES) for place in places):
+        return None
+    return {"model_id": model_id, "channels": tuple(CHANNEL_NAMES[place] for place in places)}
+
+
+def _check_channels(a: Arguments) -> str | None:
+    found = a["channels"]
+    if not 1 <= len(found) <= len(CHANNEL_NAMES):
+        return f"{len(found)} channels: give 1 to {len(CHANNEL_NAMES)}, one a feature"
+    unknown = [name for name in found if name not in _MAPPED]
+    return f"channel {printable(unknown[0])!r} is none of {', '.join(_MAPPED)}" if unknown else None
+
+
+def _channels_words(a: Arguments, names: Names) -> str:
+    return (
+        f"let sensors' packets feed {model_words(a['model_id'], names)}, once and for good: its "
+        f"features are, in this order, {', '.join(a['channels'])}"
+    )
+
+
+def _create_model_words(a: Arguments, names: Names) -> str:
+    return (
+        f"create the model {quoted(a['name'])} on the shares "
+        f"{account_words(a['share_token'], names)}; schema {cid_words(a['schema_cid'])} "
+        f"(0x{a['schema_hash'].hex()})"
+    )
+
+
+def _check_create_model(a: Arguments) -> str | None:
+    n = len(a["name"].encode("utf-8", "surrogateescape"))
+    return None if 1 <= n <= 64 else f"a name of {n} bytes: give 1 to 64"
+
+
+VERSION = (
+    Argument("model_id", Type.NUMBER, "The model's id."),
+    Argument("program_hash", Type.HASH, "keccak256 of the program."),
+    Argument("program_cid", Type.CID, "Where the program is."),
+    Argument("parameters_root", Type.HASH, "Of the parameters, if any.", "0x" + "00" * 32),
+    Argument("data_root", Type.HASH, "Of the data it was trained on, if any.", "0x" + "00" * 32),
+    Argument("card_cid", Type.CID, "Where its card is, if any.", ""),
+    Argument("parent", Type.NUMBER, "The version it came from; 0: none.", "0"),
+)
+
+
+def _unpack_version(values: tuple[Any, ...]) -> Arguments | None:
+    *given, round_id = values
+    if round_id:
+        return None  # only the training rounds name one
+    return {one.name: value for one, value in zip(VERSION, given, strict=True)}
+
+
+def _version_words(a: Arguments, names: Names) -> str:
+    came = f"from version {a['parent']}" if a["parent"] else "from no other version"
+    card = f"card {cid_words(a['card_cid'])}" if a["card_cid"] else "no card"
+    return (
+        f"register a version of {model_words(a['model_id'], names)}, {came}: program "
+        f"{cid_words(a['program_cid'])} (0x{a['program_hash'].hex()}), {card}, parameters "
+        f"0x{a['parameters_root'].hex()}, data 0x{a['data_root'].hex()}"
+    )
 
 
 def _check_terms(a: Arguments) -> str | None:
@@ -603,6 +684,35 @@ KINDS: dict[str, Kind] = {
                 Argument("accepted", Type.FLAG, "yes or no.", "yes"),
             ),
             _set_words,
+        ),
+        Kind(
+            "create-model", "Create a model.", "registry", "create_model",
+            (
+                Argument("name", Type.TEXT, "What people call it."),
+                Argument("share_token", Type.ACCOUNT, "The alliance's shares, which earn by it."),
+                Argument("schema_hash", Type.HASH, "keccak256 of the schema's canonical JSON."),
+                Argument("schema_cid", Type.CID, "Where the schema is."),
+            ),
+            _create_model_words, check=_check_create_model,
+        ),
+        Kind(
+            "register-version", "Register a version of a model.", "registry", "register_version",
+            VERSION, _version_words, lambda a: (*(a[one.name] for one in VERSION), 0),
+            _unpack_version,
+        ),
+        Kind(
+            "min-stake", "Set the stake without which nobody serves a model.",
+            "stakes", "set_min_stake",
+            (_MODEL, Argument("min_stake_wei", Type.COIN, "From 1 to 1,000 coin.")),
+            _min_stake_words,
+        ),
+        Kind(
+            "packet-channels", "Say which channels of sensors' packets feed a model, once.",
+            "packets", "set_channels",
+            (_MODEL, Argument("channels", Type.TEXTS, "A feature's each, as the schema has them.")),
+            _channels_words,
+            lambda a: (a["model_id"], bytes(map(channel_index, a["channels"]))),
+            _unpack_channels, _check_channels,
         ),
         Kind(
             "admit", "Admit sensors to the alliance.", "devices", "admit", (_DEVICES,),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from cairn.chain import COIN, NATIVE_COIN
@@ -28,12 +28,29 @@ def parse(name: str, given: Mapping[str, Any], names: Names, now: int) -> Action
     kind = KINDS.get(name)
     if kind is None:
         raise ActionError(f"no action is called {name!r}; there are: {', '.join(KINDS)}")
-    unknown = set(given) - {one.name for one in kind.arguments}
+    found = parse_arguments(name, kind.arguments, given, names, now)
+    wrong = kind.check(found)
+    if wrong:
+        raise ActionError(f"{name}: {wrong}")
+    return Action(name, found)
+
+
+def check_known(name: str, given: Iterable[str], known: Sequence[str]) -> None:
+    """Raises ActionError for what an action does not take."""
+    unknown = set(given) - set(known)
     if unknown:
-        known = ", ".join(one.name for one in kind.arguments)
-        raise ActionError(f"{name} takes no {', '.join(sorted(unknown))}; it takes: {known}")
+        raise ActionError(
+            f"{name} takes no {', '.join(sorted(unknown))}; it takes: {', '.join(known)}"
+        )
+
+
+def parse_arguments(
+    name: str, arguments: Sequence[Argument], given: Mapping[str, Any], names: Names, now: int
+) -> dict[str, Any]:
+    """The values of what is given to an action of this name. Raises ActionError, as `parse` does."""
+    check_known(name, given, [one.name for one in arguments])
     found: dict[str, Any] = {}
-    for argument in kind.arguments:
+    for argument in arguments:
         text = given.get(argument.name)
         if text is None:
             text = argument.default
@@ -43,10 +60,7 @@ def parse(name: str, given: Mapping[str, Any], names: Names, now: int) -> Action
             found[argument.name] = _value(argument, text, found, names, now)
         except (ValueError, CidError, LimitError) as error:
             raise ActionError(f"{name}, {argument.name}: {error}") from None
-    wrong = kind.check(found)
-    if wrong:
-        raise ActionError(f"{name}: {wrong}")
-    return Action(name, found)
+    return found
 
 
 def _value(argument: Argument, text: Any, before: Mapping[str, Any], names: Names, now: int) -> Any:

@@ -15,6 +15,10 @@ SHARES = Currency("", "shares", 18)
 _UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
 
 
+_THOUSANDS = re.compile(r"(?<![\d,.])[1-9]\d{0,2}(?:,\d{3})+(?![\d,.])")
+"""1,440: the one place where a comma has a meaning of its own."""
+
+
 class Names(Protocol):
     """What words need to know besides the call: what the chain's records are called."""
 
@@ -45,7 +49,7 @@ def duration(seconds: int) -> str:
 
 def parse_duration(text: str) -> int:
     """Seconds of `90`, `1h`, `2d 12h`, `1 day 2 hours`; raises ValueError."""
-    text = text.strip().lower().replace(",", "")
+    text = _THOUSANDS.sub(lambda one: one[0].replace(",", ""), text.strip().lower())
     if re.fullmatch(r"\d+", text):
         return int(text)
     found = re.findall(r"(\d+)\s*([a-z]+)", text)

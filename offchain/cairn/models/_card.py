@@ -7,6 +7,7 @@ which a version names, so it is written once and says only what was known then.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -66,7 +67,10 @@ def write_card(
 
 
 def read_card(data: bytes) -> tuple[dict[str, Any], str]:
-    """A card's front matter and its text. Raises CardError if it has none; nothing in it is code."""
+    """A card's front matter, of JSON's values alone, and its text; nothing in it is code.
+
+    Raises CardError if it has none, or if there are aliases in it, by which a few bytes say much.
+    """
     if len(data) > MAX_CARD_BYTES:
         raise CardError(f"{len(data)} bytes are more than a card has ({MAX_CARD_BYTES})")
     try:
@@ -77,12 +81,26 @@ def read_card(data: bytes) -> tuple[dict[str, Any], str]:
     if not text.startswith("---\n") or not found:
         raise CardError("not a card: it does not begin with YAML between two lines of ---")
     try:
-        front = yaml.safe_load(head)
-    except (yaml.YAMLError, RecursionError) as error:
+        front = yaml.load(head, Loader=_FrontLoader)
+    # PyYAML's own constructors raise all of these for scalars that are not what they say.
+    except (yaml.YAMLError, RecursionError, ValueError, LookupError, AttributeError) as error:
         raise CardError(f"not a card: its front matter is no YAML: {error}") from None
     if not isinstance(front, dict):
         raise CardError("not a card: its front matter has no fields")
+    try:
+        front = json.loads(json.dumps(front, allow_nan=False))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise CardError(f"not a card: its front matter is more than JSON says: {error}") from None
     return front, rest.lstrip("\n")
+
+
+class _FrontLoader(yaml.SafeLoader):
+    """YAML without aliases."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.composer.ComposerError(problem="a card has no aliases")
+        return super().compose_node(parent, index)
 
 
 def _task(program: Program) -> str:
@@ -188,7 +206,7 @@ def _body(facts: CardFacts, program: Program, loss: Loss | None, schema: Schema 
             ],
         )
     if loss is not None:
-        n_rows = len(loss.scores) + loss.n_invalid
+        n_rows = loss.n_rows + loss.n_invalid
         data = "synthetic rows" if facts.synthetic else "rows"
         parts += [
             "## How good it is",

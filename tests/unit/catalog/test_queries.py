@@ -150,6 +150,11 @@ def test_providers__stake__is_what_came_in_less_what_left(shop: FakeWorld, catal
     # Who has no stake cannot answer: he is no provider of a model.
     assert found.models()[0].providers == (ONE,)
     assert ids(found, provider=ONE) == [1] and ids(found, provider=TWO) == []
+    # Nor can who has less than the ledger asks of everybody.
+    say(Staked(TWO, COIN - 1, COIN - 1))
+    assert catalog().models()[0].providers == (ONE,)
+    say(Staked(TWO, 1, COIN))
+    assert catalog().models()[0].providers == (ONE, TWO)
     say(MinStakeSet(1, 8 * COIN))
     assert catalog().models()[0].providers == (ONE,)
     say(MinStakeSet(1, 8 * COIN + 1))

@@ -226,3 +226,19 @@ def test_advance__overlap__holds_pages_to_the_most_that_is_allowed(
     one.advance(chain.head(), names_into(seen, tally))
     assert sorted(set(seen)) == list("abcdefgh")
     assert one.next_block == chain.blocks[-1].number + 1
+
+
+def test_advance__many_contracts__are_asked_about_by_the_hundreds(store, chain, tally):
+    """An alliance adds two contracts, and endpoints bound the list; the order stays the chain's."""
+    seen, asked, logs = [], [], chain.logs
+    add(chain, tally, "a", "b")
+
+    def counted(addresses, *arguments):
+        asked.append(len(addresses))
+        return logs(addresses, *arguments)
+
+    chain.logs = counted
+    others = [f"0x{number:040x}" for number in range(1, 450)]
+    one = LogCursor(store, chain, "t", [*others, tally.address], tally.topics())
+    one.advance(chain.head(), names_into(seen, tally))
+    assert seen == ["a", "b"] and asked == [200, 200, 50]

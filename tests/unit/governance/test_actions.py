@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from cairn.chain import NATIVE_COIN, ZERO_ADDRESS, Call
 from cairn.chain.fakes import FakeChain
+from cairn.domain.channels import CHANNEL_NAMES
 from cairn.governance import (
     KINDS,
     MAX_DATA,
@@ -30,6 +31,7 @@ from cairn.governance import (
     words,
 )
 from cairn.governance._actions import CLIENTS
+from cairn.governance._words import parse_duration
 from cairn.governance.fakes import FakeNames
 
 PLACES = {role: f"0x{number:040x}" for number, role in enumerate(CLIENTS, start=0xA0)}
@@ -55,6 +57,11 @@ def value_of(kind: str, argument: Argument) -> st.SearchStrategy[Any]:
         return st.sampled_from(["open", "members", "listed", "holders", "voters", "bearers"])
     if argument.name == "distribution":
         return st.sampled_from(["anyone", "admitted"])
+    if argument.name == "channels":
+        names = st.sampled_from([name for name in CHANNEL_NAMES if name != "temperature2"])
+        return st.lists(names, min_size=1, max_size=16).map(tuple)
+    if (kind, argument.name) == ("create-model", "name"):
+        return st.text(min_size=1, max_size=16)
     wide = {Type.NUMBER: 256, Type.AMOUNT: 256, Type.PRICE: 256, Type.COIN: 256, Type.SHARES: 256}
     few = account().flatmap(
         lambda one: st.lists(account(), max_size=27).map(lambda more: (one, *more))
@@ -183,6 +190,15 @@ def test_describe__tampered_call__is_shown_as_what_it_is(
             Action("mint", {"receiver": STRANGER, "amount": 10**18}),
             f"mint 1 share for {STRANGER}",
         ),
+        (
+            Action("min-stake", {"model_id": 1, "min_stake_wei": 25 * 10**17}),
+            "let nobody serve model 1 `air-quality` with less than 2.5 coin of stake",
+        ),
+        (
+            Action("packet-channels", {"model_id": 1, "channels": ("light", "temperature")}),
+            "let sensors' packets feed model 1 `air-quality`, once and for good: its features are, in "
+            "this order, light, temperature",
+        ),
     ],
 )  # fmt: skip
 def test_words__are_plain(action: Action, said: str) -> None:
@@ -197,6 +213,27 @@ def test_describe__function_without_words__is_shown_with_its_arguments() -> None
         said.action is None and said.words == f"call relay({STRANGER}, 5, 0x0102) of the governor"
     )
     assert "no named action" in said.warnings[0]
+
+
+@pytest.mark.parametrize("places", [b"", b"\x09", b"\x10", bytes(17)])
+def test_describe__channels_that_no_model_has__are_shown_with_a_warning(places: bytes) -> None:
+    call = CONTRACTS.at["packets"].call("set_channels", 1, places)
+    said = describe(call, CONTRACTS, NAMES)
+    assert said.action is None and said.warnings
+
+
+def test_describe__version_that_names_a_round__is_no_named_action() -> None:
+    action = Action(
+        "register-version",
+        {
+            "model_id": 1, "program_hash": b"\1" * 32, "program_cid": b"\1", "parent": 0,
+            "parameters_root": bytes(32), "data_root": bytes(32), "card_cid": b"",
+        },
+    )  # fmt: skip
+    assert recognise(build(action, CONTRACTS), CONTRACTS) == action
+    values = KINDS["register-version"].packed(action.arguments)
+    of_a_round = CONTRACTS.at["registry"].call("register_version", *values[:-1], 7)
+    assert recognise(of_a_round, CONTRACTS) is None
 
 
 def test_describe__contract_that_nobody_knows__says_so() -> None:
@@ -237,6 +274,11 @@ def test_chunks__any_number_of_sensors__fits_the_timelock() -> None:
         (Action("alias", {"model_id": 1, "alias": "production", "version": 1}), "use `promote`"),
         (Action("alias", {"model_id": 1, "alias": "x" * 33, "version": 1}), "1 to 32 bytes"),
         (Action("spend", {"receiver": STRANGER, "currency": NATIVE_COIN, "amount": 0}), "nothing"),
+        (Action("packet-channels", {"model_id": 1, "channels": ()}), "0 channels"),
+        (
+            Action("packet-channels", {"model_id": 1, "channels": ("temperature2",)}),
+            "is none of snr",
+        ),
         (Action("spend", {"receiver": ZERO_ADDRESS, "currency": NATIVE_COIN, "amount": 1}), "zero"),
     ],
 )
@@ -274,7 +316,14 @@ def test_build__what_cannot_be__says_what_to_change(action: Action, reason: str)
             {"devices": (STRANGER, TOKEN)},
         ),
         ("timelock-delay", {"timelock_delay": "2d"}, {"timelock_delay": 172_800}),
+        ("voting-delay", {"voting_delay": "1,440m"}, {"voting_delay": 86_400}),
         ("quorum", {"quorum": "20 %"}, {"quorum": 20}),
+        ("min-stake", {"model_id": "1", "min_stake_wei": "2.5"}, {"model_id": 1, "min_stake_wei": 25 * 10**17}),
+        (
+            "packet-channels",
+            {"model_id": "1", "channels": "temperature light"},
+            {"model_id": 1, "channels": ("temperature", "light")},
+        ),
     ],
 )  # fmt: skip
 def test_parse__as_people_write__is_the_value(
@@ -294,6 +343,8 @@ def test_parse__as_people_write__is_the_value(
         ("spend", {"receiver": "0x12", "amount": "1"}, "is no address"),
         ("spend", {"receiver": STRANGER, "amount": "0.0000000000000000001"}, "18 decimals"),
         ("voting-delay", {"voting_delay": "soon"}, "not a time"),
+        ("voting-delay", {"voting_delay": "1,5h"}, "not a time"),
+        ("packet-channels", {"model_id": "1", "channels": "heat"}, "'heat' is none of"),
         ("quorum", {"quorum": "a fifth"}, "whole number"),
         ("constitution", {"constitution": "no cid"}, "constitution"),
         ("create-policy", {"mode": "friends"}, "none of open"),
@@ -305,6 +356,23 @@ def test_parse__what_is_none__names_the_argument(
 ) -> None:
     with pytest.raises(ActionError, match=reason):
         parse(name, given, NAMES, NOW)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("90", 90), ("1,440", 1_440), ("1,000,000 seconds", 1_000_000), ("1 day 2 hours", 93_600)],
+)
+def test_parse_duration__with_thousands__is_exact(text: str, seconds: int) -> None:
+    assert parse_duration(text) == seconds
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["1,5h", "1,50h", "0,500h", "1,5000s", "1000,000s", "2d, 12h", ",5h", "1,000,5h", "1.5h"],
+)
+def test_parse_duration__any_other_comma__is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="not a time"):
+        parse_duration(text)
 
 
 def test_parse__time__is_counted_from_the_chains_clock() -> None:

@@ -45,6 +45,14 @@ def test_write_card__of_a_regression__has_the_fields_that_hubs_read():
     assert "# air \\| quality" in text and f"{len(ROWS)} rows" in text
 
 
+def test_write_card__of_two_outputs__counts_rows():
+    targets = np.column_stack([SCORE, -SCORE])
+    model = LinearRegression().fit(ROWS, targets)
+    program = export(model, ROWS)
+    _, text = read_card(write_card(facts(), program, loss_report(program, model, ROWS, targets)))
+    assert "Measured on 300 rows, of which 0" in text
+
+
 def test_write_card__of_a_classifier__says_accuracy_and_agreement():
     model = LogisticRegression().fit(ROWS, SCORE > 0)
     program = export(model, ROWS)
@@ -108,6 +116,18 @@ def test_write_card__without_name_or_license__is_refused(lacking: str):
         (b"---\n[unclosed\n---\n", "no YAML"),
         (b"---\njust words\n---\n", "no fields"),
         (b"---\na: !!python/object/apply:os.system [ls]\n---\n", "no YAML"),
+        (b"---\na: &a [*a]\n---\n", "no aliases"),
+        (b"---\na: &a [x, x]\nb: [*a, *a]\n---\n", "no aliases"),
+        (b"---\n2024-01-01: a\n---\n", "more than JSON says"),
+        (b"---\na: 2024-01-01\n---\n", "more than JSON says"),
+        (b"---\na: .nan\n---\n", "more than JSON says"),
+        (b"---\na: 0x" + b"f" * 9_999 + b"\n---\n", "more than JSON says"),
+        (b"---\na: !!set {b}\n---\n", "more than JSON says"),
+        (b"---\na: " + b"9" * 9_999 + b"\n---\n", "no YAML"),
+        (b"---\na: 2024-99-99\n---\n", "no YAML"),
+        (b"---\na: !!timestamp x\n---\n", "no YAML"),
+        (b"---\na: !!bool x\n---\n", "no YAML"),
+        (b"---\na: " + b"[" * 9_999 + b"\n---\n", "no YAML"),
         (b"\xff\xfe", "no UTF-8"),
         (b"x" * 300_000, "more than a card has"),
     ],

@@ -2,7 +2,7 @@
 
 import pytest
 
-from scripts.gas import PROGRAMS, features_of
+from scripts._gas_programs import PROGRAMS, features_of
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
