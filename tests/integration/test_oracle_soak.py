@@ -110,6 +110,12 @@ class Process:
         return process.wait(60)
 
     def check(self) -> None:
+        """Still at work. Anvil answers before it has loaded its chain: a worker that asks then refuses
+        it, rightly, and is started again, as systemd would.
+        """
+        ended = self._process is not None and self._process.poll() is not None
+        if ended and "begun on another chain" in self.said()[-1_000:]:
+            self.start()
         assert self._process is not None and self._process.poll() is None, self.said()
 
     def said(self) -> str:
