@@ -87,14 +87,15 @@ def load_account(
 ) -> LocalSigner:
     """Unlock an Ape account (`ape accounts generate <alias>`).
 
-    The passphrase is read from a file if one is named, which others must not be able to read, else
+    The passphrase is read from a file if one is named, which others must not be able to read (a
+    credential of a systemd unit is in its group's hands too, which is the unit's own), else
     from the environment variable that Ape itself reads, `APE_ACCOUNTS_<alias>_PASSPHRASE`. Raises
     `AccountError`.
     """
     path, keyfile = _keyfile(alias, folder or keystore_folder(environ))
     variables = [f"APE_ACCOUNTS_{name}_PASSPHRASE" for name in (alias, alias.upper())]
     if passphrase_file is not None:
-        passphrase = _passphrase_in(passphrase_file)
+        passphrase = _passphrase_in(passphrase_file, environ)
     else:
         found = next((environ[one] for one in variables if one in environ), None)
         if found is None:
@@ -133,7 +134,16 @@ def _address_in(path: Path, keyfile: Mapping[str, Any]) -> str:
     return str(to_checksum_address(address))
 
 
-def _passphrase_in(path: Path) -> str:
+def _is_credential(path: Path, environ: Mapping[str, str]) -> bool:
+    """Whether systemd put it there for this process alone (`LoadCredential=`): mode 0440 then, in a
+    folder that no other may enter.
+    """
+    folder = environ.get("CREDENTIALS_DIRECTORY")
+    return bool(folder) and path.resolve().is_relative_to(Path(str(folder)).resolve())
+
+
+def _passphrase_in(path: Path, environ: Mapping[str, str]) -> str:
+    tolerated = stat.S_IRGRP if _is_credential(path, environ) else 0
     try:
         with path.open() as file:
             # Of the file that is open, not of whatever the name means by then.
@@ -143,7 +153,7 @@ def _passphrase_in(path: Path) -> str:
         raise AccountError(
             f"the passphrase's file {path} cannot be read: {error.strerror}"
         ) from error
-    if mode & 0o077:
+    if mode & 0o077 & ~tolerated:
         raise AccountError(
             f"others can read or change the passphrase's file {path} (mode {mode:03o}): "
             f"`chmod 600 {path}`, and change the passphrase if it was read"

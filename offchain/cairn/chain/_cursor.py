@@ -70,8 +70,18 @@ class LogCursor:
                 self.next_block, self._last_hash = row.next_block, row.last_hash
                 self.page_blocks = min(row.page_blocks, page_blocks)
 
-    def advance(self, head: Head, handle: Handler, *, pages: int | None = None) -> bool:
+    def advance(
+        self,
+        head: Head,
+        handle: Handler,
+        *,
+        pages: int | None = None,
+        prepare: Callable[[list[Log]], None] = lambda logs: None,
+    ) -> bool:
         """Handle all that is new, or `pages` pages of it; True if the newest block is reached.
+
+        `handle` runs in the transaction that moves the cursor, `prepare` before it is begun: what
+        must be asked of the node is asked there, while nobody waits to write.
 
         Raises `WrongNetwork` if the chain was begun anew or rewritten deeper than confirmed;
         `NodeBehind` if it ends before what was read; `NodeUnreachable` or `NodeRefused` if not
@@ -85,7 +95,7 @@ class LogCursor:
         self._check_history()
         done = 0
         while self.next_block <= newest and (pages is None or done < pages):
-            self._page(newest, handle)
+            self._page(newest, handle, prepare)
             done += 1
         return self.next_block > newest
 
@@ -123,7 +133,7 @@ class LogCursor:
             )
         return found
 
-    def _page(self, newest: int, handle: Handler) -> None:
+    def _page(self, newest: int, handle: Handler, prepare: Callable[[list[Log]], None]) -> None:
         while True:
             overlap = min(self._overlap, self.page_blocks // 2)
             first = max(min(self._first_block, self.next_block), self.next_block - overlap)
@@ -151,6 +161,7 @@ class LogCursor:
             )
         grown = min(self._most, self.page_blocks + (self.page_blocks + 1) // 2)
         found.sort(key=lambda log: (log.block_number, log.log_index))
+        prepare(found)
         with self._store.begin() as db:
             handle(db, found)
             db.execute(

@@ -7,6 +7,8 @@ transaction for each nonce of an account, so an intent happens at most once:
 * the key is unique: a second `post` of it finds the first;
 * a nonce belongs to one intent (unique in the store), and only one process allots them (`Lease`);
 * a replacement (a higher fee) has the same nonce, so it displaces and never adds;
+* an intent with a cap of its own that holds up others gives way: an empty transaction with a
+  higher fee takes its nonce, and it counts as refused once that one is final;
 * another nonce is allotted only when the first is spent and no block shows a transaction of
   ours that spent it, some blocks beyond the confirmations long. That is as sure as the node's
   word: one that hides receipts for longer than that, or a chain rewritten deeper, can have an
@@ -36,6 +38,7 @@ _log = logging.getLogger(__name__)
 _SURE_AFTER = 3  # blocks beyond the confirmations: an endpoint's nodes may be out of step
 _TAKEN, _MISSING = 1, -1  # signs of `displaced`: its nonce was spent, or one below is nobody's
 _KEYS_A_QUERY = 500
+_GAVE_WAY = "gave way to what waited behind it"
 _NURSED = 16  # waiting transactions that are looked after in one tick; the others wait for these
 
 
@@ -208,7 +211,7 @@ class Outbox:
         executed = self._node.nonce(self.account)  # nonces below this are spent
         changed: list[Intent] = []
         waiting = 0
-        for row in rows:
+        for place, row in enumerate(rows):
             if row.nonce < executed:
                 after = self._look_up(row, head)
             else:
@@ -219,7 +222,8 @@ class Outbox:
                 if row.displaced > 0:  # it was not spent after all
                     self._update(row.id, displaced=0)
                 if waiting < _NURSED:
-                    self._nurse(row, head, executed, is_next=waiting == 0)
+                    holds_up = place < len(rows) - 1
+                    self._nurse(row, head, executed, is_next=waiting == 0, holds_up=holds_up)
                 waiting += 1
             if after != row.state:
                 found = self.get(row.key)
@@ -233,7 +237,7 @@ class Outbox:
         for variant in self._variants(row.id):
             receipt = self._node.receipt(variant.tx_hash)
             if receipt is not None:
-                return self._settle(row, receipt, head)
+                return self._settle(row, receipt, head, gave_way=_is_empty(row, variant))
         # Its nonce is spent, but not by any transaction of ours that this node knows.
         if not self._is_sure(row, head, _TAKEN):
             return str(row.state)
@@ -247,7 +251,7 @@ class Outbox:
             return False
         return bool(head.number - since >= self._confirmations + _SURE_AFTER)
 
-    def _settle(self, row: Any, receipt: Receipt, head: Head) -> str:
+    def _settle(self, row: Any, receipt: Receipt, head: Head, *, gave_way: bool) -> str:
         values: dict[str, Any] = {
             "displaced": 0,
             "tx_hash": receipt.tx_hash,
@@ -260,8 +264,11 @@ class Outbox:
         if row.state == state and row.tx_hash == receipt.tx_hash and not is_deep:
             return state
         if is_deep:
-            state = State.MINED if receipt.succeeded else State.REVERTED
-            if not receipt.succeeded:
+            is_done = receipt.succeeded and not gave_way
+            state = State.MINED if is_done else State.REVERTED
+            if gave_way:
+                values["reason"] = _GAVE_WAY
+            elif not is_done:
                 values["reason"] = self._reason(_call(row))
         self._update(row.id, state=state, **values)
         return state
@@ -307,7 +314,7 @@ class Outbox:
 
     # --- not in a block ---------------------------------------------------------------------
 
-    def _nurse(self, row: Any, head: Head, executed: int, *, is_next: bool) -> None:
+    def _nurse(self, row: Any, head: Head, executed: int, *, is_next: bool, holds_up: bool) -> None:
         newest = self._variants(row.id)[0]
         if is_next and row.nonce > executed:
             self._fill_gap(row, executed, head)
@@ -317,22 +324,16 @@ class Outbox:
             and head.number - newest.sent_at_block >= self._policy.replace_after_blocks
         )
         stuck = is_next and row.nonce == executed and (late or priced_out)
-        if stuck and self._replace(row, newest, head):
+        if stuck and not _is_empty(row, newest) and self._replace(row, newest, head):
+            return
+        if stuck and late and holds_up and self._give_way(row, newest, head):
             return
         if newest.sent_at_block is None or not self._node.knows(newest.tx_hash):
             self._send(newest.raw, head)
 
     def _replace(self, row: Any, newest: Any, head: Head) -> bool:
         cap_wei = self._least(_cap(row))
-        now = self._offer(head, cap_wei)
-
-        def more(wei: str) -> int:
-            return int(wei) * (100 + self._policy.bump_percent) // 100 + 1
-
-        fees = Fees(
-            max_fee_wei=max(more(newest.max_fee_wei), now.max_fee_wei),
-            tip_wei=max(more(newest.tip_wei), now.tip_wei),
-        )
+        fees = self._more(newest, head, cap_wei)
         if cap_wei is not None and fees.max_fee_wei > cap_wei:
             _log.warning("stuck at the highest fee allowed", extra={"fields": {"intent": row.key}})
             return False
@@ -348,6 +349,45 @@ class Outbox:
         )
         self._send(raw, head)
         return True
+
+    def _give_way(self, row: Any, newest: Any, head: Head) -> bool:
+        """A call that may not offer enough must not hold up those behind it, which may: its nonce is
+        spent on nothing, and it counts as refused, so that whoever posted it can post it again.
+
+        The empty transaction offers more for each gas than the call's own cap, by which it is known
+        (`_is_empty`), and costs no more in all than the call was allowed to.
+        """
+        own_wei = _cap(row)
+        if own_wei is None:
+            return False
+        call = Call(self.account, b"", 0, "give way")
+        try:
+            gas = self._node.estimate_gas(self.account, call)
+        except (NodeRefused, Reverted):
+            return False
+        cap_wei = self._least(row.gas * own_wei // gas)
+        fees = self._more(newest, head, cap_wei)
+        if fees.max_fee_wei <= own_wei or (cap_wei is not None and fees.max_fee_wei > cap_wei):
+            return False
+        with self._store.begin() as db:
+            self._lease.check(db)
+            raw, tx_hash = self._sign(call, row.nonce, gas, fees)
+            self._keep_variant(db, row.id, row.nonce, raw, tx_hash, fees)
+        _log.warning("gives way to what waits behind it", extra={"fields": {"intent": row.key}})
+        self._send(raw, head)
+        return True
+
+    def _more(self, newest: Any, head: Head, cap_wei: int | None) -> Fees:
+        """What displaces a transaction, and is worth to be included now."""
+        now = self._offer(head, cap_wei)
+
+        def more(wei: str) -> int:
+            return int(wei) * (100 + self._policy.bump_percent) // 100 + 1
+
+        return Fees(
+            max_fee_wei=max(more(newest.max_fee_wei), now.max_fee_wei),
+            tip_wei=max(more(newest.tip_wei), now.tip_wei),
+        )
 
     def _fill_gap(self, row: Any, missing: int, head: Head) -> None:
         """A nonce below ours was allotted by nobody here and waits nowhere: spend it on nothing.
@@ -477,6 +517,12 @@ class Outbox:
 
 def _call(row: Any) -> Call:
     return Call(row.to_address, row.data, int(row.value_wei), row.label)
+
+
+def _is_empty(row: Any, variant: Any) -> bool:
+    """Whether a transaction of an intent does nothing, so that those behind it can go on."""
+    cap_wei = _cap(row)
+    return cap_wei is not None and int(variant.max_fee_wei) > cap_wei
 
 
 def _cap(row: Any) -> int | None:

@@ -7,7 +7,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select, update
 
 from cairn.chain import ZERO_ADDRESS, Head, NodeRefused, Reverted, Status, Terms
 from cairn.domain.answers import MAX_OUTPUT_BYTES, TURN_S, AnswerRoot, most_leaves
@@ -52,20 +52,37 @@ class Answering:
 
     def work(self, head: Head) -> None:
         c = requests.c
-        new = self._desk.rows(requests, Job.SEEN, _LOOKS_A_STEP, where=(c.made_at.is_(None),))
+        where = (c.made_at.is_(None), c.model_id.in_(self._served(head)))
+        new = self._desk.rows(requests, Job.SEEN, _LOOKS_A_STEP, where=where)
         looked: list[dict[str, Any]] = []
         self._desk.each(new, requests, head, lambda row, _: self._look(row, head, looked))
         if looked:
             with self._desk.store.begin() as db:
                 for values in looked:
                     change(db, requests, values.pop("request_id"), note=None, **values)
-        known = self._desk.rows(
-            requests, Job.SEEN, _CANDIDATES_A_STEP, where=(c.made_at.is_not(None),)
-        )
+        ours = (c.made_at.is_not(None), c.ours_at <= head.timestamp)
+        known = self._desk.rows(requests, Job.SEEN, _CANDIDATES_A_STEP, where=ours)
         if known:
             self._free_wei = self._desk.free_wei()
             self._answer(known, head)
         self._post_roots(head)
+
+    def _served(self, head: Head) -> list[int]:
+        """The models served, of those asked. Requests to others wait, and are let go at their deadline."""
+        desk, c = self._desk, requests.c
+        new = (c.state == Job.SEEN, c.made_at.is_(None))
+        with desk.store.read() as db:
+            asked = db.execute(select(c.model_id).where(*new).distinct()).scalars().all()
+        served = [one for one in asked if desk.has_opted_in(one)]
+        soon = head.timestamp + desk.settings.deadline_margin_s
+        gone = (*new, c.model_id.not_in(served), c.deadline < soon)
+        with desk.store.read() as db:
+            is_any_gone = db.execute(select(c.request_id).where(*gone).limit(1)).first() is not None
+        if is_any_gone:
+            note = "this account does not serve the model"
+            with desk.store.begin() as db:
+                db.execute(update(requests).where(*gone).values(state=Job.LEFT, note=note))
+        return served
 
     def follow_up(self) -> None:
         """Refused answers: their requests are looked at again, and answered singly."""
@@ -88,9 +105,6 @@ class Answering:
             return
         if row.named not in (ZERO_ADDRESS, desk.account):
             desk.leave(row, "another operator is named")
-            return
-        if not desk.has_opted_in(row.model_id):
-            desk.wait(requests, row, "this account does not serve the model", level=logging.DEBUG)
             return
         request = desk.contracts.market.get_request(row.request_id)
         if request.status != Status.OPEN:
@@ -155,6 +169,8 @@ class Answering:
                 singly += [one.row for one in ready]
             elif late or len(ready) >= settings.root_most:
                 self._gather(terms_id, [one.row for one in ready], head)
+        turn = {row.request_id: place for place, row in enumerate(rows)}
+        singly.sort(key=lambda row: turn[row.request_id])
         self._desk.each(singly[:_ANSWERS_A_STEP], requests, head, self._answer_singly)
 
     def _candidate(self, row: Any, others: list[Any], head: Head) -> _Candidate | None:
@@ -176,8 +192,6 @@ class Answering:
                 desk.set(requests, row.request_id, state=Job.LEFT, in_root=root.id, note=why)
                 say("left", request=row.request_id, why=why)
                 return None
-        if head.timestamp < row.ours_at:
-            return None
         rootable_at = row.made_at + TURN_S if is_open else row.made_at
         rootable_at = max(rootable_at, row.ours_at)
         must_be_single = (
@@ -303,19 +317,31 @@ class Answering:
         desk = self._desk
         waiting = desk.rows(roots, RootJob.POSTING, _ANSWERS_A_STEP)
         known = desk.outbox.get_many([row.intent for row in waiting])
-        for row in waiting:
-            if row.intent in known:
-                continue
-            root = root_of(row)
-            try:
-                desk.outbox.post(row.intent, desk.contracts.market.answer_root(root), head)
-            except Reverted as error:
-                self._dissolve(row, error.reason)
-            else:
-                say("answering by root", root=row.id, requests=root.n_leaves)
+        unsent = [row for row in waiting if row.intent not in known]
+        desk.each(unsent, roots, head, self._post_root)
+
+    def _post_root(self, row: Any, head: Head) -> None:
+        """Send a root that was fixed, now or in a life before, unless it should not be sent any more."""
+        desk, c, root = self._desk, requests.c, root_of(row)
+        model_id = desk.terms_of(row.terms_id).model_id
+        if model_id in desk.suspended:
+            self._dissolve(row, f"the model is suspended: {todo(model_id)}")
+            return
+        with desk.store.read() as db:
+            query = select(func.min(c.deadline)).where(c.intent == row.intent)
+            deadline = db.execute(query.where(c.state == Job.ANSWERING)).scalar_one()
+        if deadline is None or head.timestamp + desk.settings.deadline_margin_s > deadline:
+            self._dissolve(row, "a deadline has passed or is too near")
+            return
+        try:
+            desk.outbox.post(row.intent, desk.contracts.market.answer_root(root), head)
+        except Reverted as error:
+            self._dissolve(row, error.reason)
+        else:
+            say("answering by root", root=row.id, requests=root.n_leaves)
 
     def _dissolve(self, row: Any, reason: str) -> None:
-        """The market would refuse a root: its requests are answered singly."""
+        """A root is not sent after all: its requests are looked at again, and answered singly."""
         c = requests.c
         with self._desk.store.begin() as db:
             mine = select(c.request_id, c.attempt).where(
@@ -332,4 +358,4 @@ class Answering:
                     attempt=one.attempt + 1,
                 )
         self._end_root(row, reason)
-        say("root refused", level=logging.WARNING, root=row.id, why=reason)
+        say("root not sent", level=logging.WARNING, root=row.id, why=reason)

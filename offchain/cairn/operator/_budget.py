@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, insert, select, update
 
 from cairn.chain import Head, Store, intents_of
 from cairn.operator._jobs import challenge_costs
@@ -26,6 +26,19 @@ class Budget:
         self._settings = settings
         self._store = store
 
+    def look(self, head: Head) -> None:
+        """Date what has become final since the last look: it counts for a day from now."""
+        c = challenge_costs.c
+        with self._store.read() as db:
+            undated = db.execute(select(c.intent).where(c.final_at.is_(None))).scalars().all()
+        known = intents_of(self._store, undated)
+        final = [key for key, intent in known.items() if intent.is_final]
+        if final:
+            with self._store.begin() as db:
+                for key in final:
+                    dated = update(challenge_costs).where(c.intent == key)
+                    db.execute(dated.values(final_at=head.timestamp))
+
     def reserve(self, key: str, gas: int, price_wei: int, offer_wei: int, head: Head) -> int:
         """Set aside what a challenge may cost; returns the most for each gas.
 
@@ -39,7 +52,7 @@ class Budget:
             raise TooDear("wrong, but a gas costs more than may be paid for a proof")
         with self._store.begin() as db:
             db.execute(delete(challenge_costs).where(c.intent == key))
-            old = c.reserved_at <= head.timestamp - 2 * DAY_S
+            old = c.final_at <= head.timestamp - 2 * DAY_S
             db.execute(delete(challenge_costs).where(old))
         spent_wei = spent_on_challenges(self._store, head.timestamp)
         if spent_wei + gas * most_wei > budget_wei:
@@ -67,6 +80,6 @@ def spent_on_challenges(store: Store, now: int) -> int:
             continue
         if not intent.is_final:
             spent_wei += int(row.reserved_wei)
-        elif row.reserved_at > now - DAY_S:
+        elif row.final_at is None or row.final_at > now - DAY_S:
             spent_wei += intent.cost_wei or 0
     return spent_wei

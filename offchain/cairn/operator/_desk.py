@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -20,7 +21,18 @@ from cairn.chain import (
     Version,
 )
 from cairn.errors import CairnError
-from cairn.operator._jobs import Job, RoundJob, change, requests, roots, rounds, suspended
+from cairn.operator._jobs import (
+    ENDED,
+    Job,
+    Leaf,
+    RootJob,
+    RoundJob,
+    change,
+    requests,
+    roots,
+    rounds,
+    suspended,
+)
 from cairn.operator._ports import Contracts
 from cairn.operator._programs import Programs
 from cairn.operator._settings import Settings
@@ -28,7 +40,13 @@ from cairn.operator._settings import Settings
 _log = logging.getLogger("cairn.operator")
 
 _MOST_ATTEMPTS = 5
-_KEYS_A_PAGE = 512
+_STEPS_BETWEEN_CLEANINGS = 1_000
+_ONE_IN = 4  # of the jobs of a step, one in so many has rested before, if as many are new
+# What nothing is done about any more: of whatever table, whether it rested need not be known.
+_OVER = frozenset(
+    (*ENDED, Job.LEFT, RootJob.ENDED, RootJob.CHECKED, Leaf.SLASHED, Leaf.LEFT)
+    + (RoundJob.ENDED, RoundJob.LEFT)
+)
 
 
 def say(event: str, *, level: int = logging.INFO, **fields: Any) -> None:
@@ -71,7 +89,9 @@ class Desk:
         self._versions: dict[tuple[int, int], Version] = {}
         self._serving: dict[int, bool] = {}
         self._operators: dict[int, list[str]] = {}
-        self._resting: dict[tuple[str, int], int] = {}  # job -> the step that looks at it again
+        # By table: job -> the first step that may look at it again. Kept after that step too, to tell
+        # what was looked at before, and which of it the longest ago.
+        self._rests: dict[Any, dict[int, int]] = {}
         self._free: int | None = None  # stake that was free after the last step, in wei
         self._locks_wei: dict[int, int] = {}  # model -> what an answer locked the last time
 
@@ -82,7 +102,8 @@ class Desk:
     def new_step(self, head: Head) -> None:
         self.steps += 1
         self.now = head.timestamp
-        self._resting = {job: step for job, step in self._resting.items() if step > self.steps}
+        if self.steps % _STEPS_BETWEEN_CLEANINGS == 0:
+            self._forget_rests()
         self._serving.clear()
         self._operators.clear()
         self.programs.new_step()
@@ -102,23 +123,44 @@ class Desk:
         columns: Sequence[Any] = (),
         where: Sequence[Any] = (),
     ) -> list[Any]:
-        """The oldest jobs of a state that do not rest; all columns, or the key and some more."""
+        """Jobs of a state that do not rest, in their turn; all columns, or the key and some more."""
         (key,) = table.primary_key.columns
         with self.store.read() as db:
-            keys: list[int] = []
-            seen = -1
-            while len(keys) < most:
-                query = select(key).where(table.c.state == state, key > seen, *where)
-                page = db.execute(query.order_by(key).limit(_KEYS_A_PAGE)).scalars().all()
-                keys += [one for one in page if (table.name, one) not in self._resting]
-                if len(page) < _KEYS_A_PAGE:
-                    break
-                seen = page[-1]
+            query = select(key).where(table.c.state == state, *where).order_by(key)
+            keys = self.in_turn(table, db.execute(query).scalars(), most)
             if not keys:
                 return []
             wanted = select(key, *columns) if columns else select(table)
-            query = wanted.where(key.in_(keys[:most])).order_by(key)
-            return list(db.execute(query).all())
+            found = {row[0]: row for row in db.execute(wanted.where(key.in_(keys)))}
+        return [found[one] for one in keys]
+
+    def in_turn(self, table: Any, keys: Iterable[int], most: int) -> list[int]:
+        """Of these jobs, those that are next: new ones, and in between those that rested the longest ago.
+
+        So neither do any number of jobs that cannot be done hold up a new one, nor the new ones them.
+        """
+        rests = self._rests.get(table, {})
+        new: deque[int] = deque()
+        rested: list[int] = []
+        for one in keys:
+            if one not in rests:
+                new.append(one)
+            elif rests[one] <= self.steps:
+                rested.append(one)
+        again = deque(sorted(rested, key=rests.__getitem__))
+        chosen: list[int] = []
+        while len(chosen) < most and (new or again):
+            is_again = not new or (again and len(chosen) % _ONE_IN == _ONE_IN - 1)
+            chosen.append((again if is_again else new).popleft())
+        return chosen
+
+    def _forget_rests(self) -> None:
+        """Of jobs that are over."""
+        with self.store.read() as db:
+            for table, rests in self._rests.items():
+                (key,) = table.primary_key.columns
+                alive = set(db.execute(select(key).where(table.c.state.not_in(_OVER))).scalars())
+                self._rests[table] = {one: step for one, step in rests.items() if one in alive}
 
     def set(self, table: Any, key: int, **values: Any) -> None:
         with self.store.begin() as db:
@@ -148,7 +190,8 @@ class Desk:
 
     def rest(self, table: Any, row: Any, times: int = 1) -> None:
         """Let a job be for some steps. Kept in memory only: a restart looks at all at once."""
-        self._resting[table.name, row[0]] = self.steps + times * self.settings.retry_after_steps
+        until = self.steps + times * self.settings.retry_after_steps
+        self._rests.setdefault(table, {})[row[0]] = until
 
     def leave(self, row: Any, note: str) -> None:
         """There is nothing to do for a request but to see how it ends."""

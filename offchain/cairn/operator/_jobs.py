@@ -176,6 +176,7 @@ challenge_costs = Table(
     Column("intent", String, primary_key=True),
     Column("reserved_at", Number, nullable=False),  # unix seconds, by the chain's clock
     Column("reserved_wei", String, nullable=False),  # the most that it may cost
+    Column("final_at", Number),  # from when a day is counted; null: not final, or not found to be
 )
 """What challenges were allowed to cost. What one did cost, once it is final, its intent says."""
 

@@ -79,6 +79,13 @@ class Noting:
             *self._rounds.topics(RoundOpened, AggregatePosted, RoundFinalized, RoundCancelled),
         ]
 
+    def prepare(self, logs: list[Log]) -> None:
+        """Before that transaction: have the terms of roots at hand, which may have to be asked for."""
+        for log in logs:
+            event = self._market.decode(log)
+            if isinstance(event, RootAnswered):
+                self._window_s(event.terms_id)
+
     def note(self, db: Connection, logs: list[Log]) -> None:
         """Inside the cursor's transaction."""
         for log in logs:
@@ -128,7 +135,7 @@ class Noting:
         elif isinstance(event, Refunded):
             self._end(db, event.request_id, Job.REFUNDED)
         elif isinstance(event, Challenged):
-            if event.operator == self._account:
+            if event.operator == self._account and not self._is_slashed(db, event.request_id):
                 self._suspend(db, event.request_id)
             self._end(db, event.request_id, Job.SLASHED)
         elif isinstance(event, LeafChallenged):
@@ -191,7 +198,11 @@ class Noting:
         change(db, roots, row.id, state=RootJob.ENDED, note=None)
         db.execute(
             update(requests)
-            .where(requests.c.in_root == row.id, requests.c.state.in_((Job.ROOTED, Job.LEFT)))
+            .where(
+                requests.c.in_root == row.id,
+                requests.c.state.in_((Job.ROOTED, Job.LEFT)),
+                requests.c.answered_by.is_(None),  # else a third has answered it since
+            )
             .values(state=Job.SEEN, in_root=None, note=None)
         )
         say("root settled", root=row.id, settled=event.n_settled, lapsed=event.n_lapsed)
@@ -237,11 +248,17 @@ class Noting:
             change(db, rounds, event.round_id, state=RoundJob.ENDED)
 
     @staticmethod
+    def _is_slashed(db: Connection, request_id: int) -> bool:
+        """Noted before: a person may have looked since."""
+        query = select(requests.c.state).where(requests.c.request_id == request_id)
+        return db.execute(query).scalar_one_or_none() == Job.SLASHED
+
+    @staticmethod
     def _suspend(db: Connection, request_id: int) -> None:
         """Our answer was proved wrong: so may be the next to that model, each at the cost of a lock."""
-        query = select(requests.c.model_id, requests.c.state)
-        row = db.execute(query.where(requests.c.request_id == request_id)).first()
-        if row is None or row.state == Job.SLASHED:  # noted before; a person may have looked since
+        query = select(requests.c.model_id).where(requests.c.request_id == request_id)
+        row = db.execute(query).first()
+        if row is None:
             return
         values = {"model_id": row.model_id, "request_id": request_id}
         add_once(db, suspensions, suspensions.c.model_id, values)

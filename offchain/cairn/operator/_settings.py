@@ -28,8 +28,8 @@ class Settings(ConnectionSettings):
     )
     passphrase_file: Path | None = Field(
         None,
-        description="A file that only its owner can read; else the passphrase is taken from "
-        "APE_ACCOUNTS_<alias>_PASSPHRASE.",
+        description="A file that only its owner can read, or a systemd credential; else the "
+        "passphrase is taken from APE_ACCOUNTS_<alias>_PASSPHRASE.",
     )
     database: str = Field(
         "sqlite:///var/operator.db", description="SQLAlchemy's URL of this operator's own database."

@@ -81,24 +81,32 @@ class Settling:
                     change(db, requests, row.request_id, state=Job.SETTLING, intent=key)
 
     def _post(self, head: Head) -> None:
-        c = requests.c
-        with self._desk.store.read() as db:
-            query = select(c.intent).where(c.state == Job.SETTLING).distinct()
-            keys = list(db.execute(query).scalars())
-        known = self._desk.outbox.get_many(keys)
-        for key in [one for one in keys if one not in known][:_BATCHES_A_STEP]:
-            with self._desk.store.read() as db:
-                query = select(c.request_id, c.attempt).where(
-                    c.state == Job.SETTLING, c.intent == key
-                )
-                batch = list(db.execute(query.order_by(c.request_id)))
-            ids = [row.request_id for row in batch]
-            try:
-                self._desk.outbox.post(key, self._desk.contracts.market.settle(ids), head)
-            except Reverted as error:
-                self._split(batch, error.reason)
-            else:
-                say("settling", requests=ids)
+        desk, c = self._desk, requests.c
+        columns = (c.request_id, c.intent, c.attempt, c.note)
+        with desk.store.read() as db:
+            query = select(*columns).where(c.state == Job.SETTLING).order_by(c.request_id)
+            rows = db.execute(query).all()
+        known = desk.outbox.get_many(list({row.intent for row in rows}))
+        batches: dict[str, list[Any]] = {}
+        for row in rows:
+            if row.intent not in known:
+                batches.setdefault(row.intent, []).append(row)
+        firsts = {batch[0].request_id: batch for batch in batches.values()}
+
+        def post(row: Any, head: Head) -> None:
+            self._post_batch(firsts[row.request_id], head)
+
+        next_ = desk.in_turn(requests, firsts, _BATCHES_A_STEP)
+        desk.each([firsts[one][0] for one in next_], requests, head, post)
+
+    def _post_batch(self, batch: list[Any], head: Head) -> None:
+        ids = [row.request_id for row in batch]
+        try:
+            self._desk.outbox.post(batch[0].intent, self._desk.contracts.market.settle(ids), head)
+        except Reverted as error:
+            self._split(batch, error.reason)
+        else:
+            say("settling", requests=ids)
 
     def _split(self, batch: list[Any], reason: str) -> None:
         """A batch was refused: somebody settled one of it. The others go one by one."""

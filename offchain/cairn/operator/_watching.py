@@ -27,6 +27,7 @@ class Watching:
     def work(self, head: Head) -> None:
         if self._desk.settings.watch == "none":
             return
+        self._budget.look(head)
         others = self._desk.rows(requests, Job.OTHERS, _CHECKS_A_STEP)
         self._desk.each(others, requests, head, self._check)
         found = self._desk.rows(roots, RootJob.OTHERS, _ROOTS_A_STEP)
@@ -123,13 +124,18 @@ class Watching:
         desk = self._desk
         with desk.store.read() as db:
             posted = db.execute(select(roots).where(roots.c.id == row.root)).one()
-            query = select(requests.c.features).where(requests.c.request_id == row.request_id)
-            features = db.execute(query).scalar_one()
+            c = requests.c
+            query = select(c.features, c.made_at).where(c.request_id == row.request_id)
+            asked = db.execute(query).one()
         if head.timestamp > posted.challengeable_until:
             desk.set(leaves, row.id, state=Leaf.LEFT, note="its window is over")
             return
+        made_at = asked.made_at or desk.contracts.market.get_request(row.request_id).made_at
+        if made_at > posted.posted_at:
+            desk.set(leaves, row.id, state=Leaf.LEFT, note="the request is younger than the root")
+            return
         key = f"{key_of('leaf', posted.id, row.attempt)}/{row.place}"
-        call = desk.contracts.market.challenge_leaf(root_of(posted), row.place, features)
+        call = desk.contracts.market.challenge_leaf(root_of(posted), row.place, asked.features)
         bounty_wei = desk.terms_of(posted.terms_id).lock_wei // 2
         try:
             if not self._prove(key, call, bounty_wei, head):
@@ -158,10 +164,10 @@ class Watching:
         if desk.outbox.get(key) is not None:  # sent in a life before
             return True
         gas = desk.outbox.gas_limit(call)
-        price_wei = head.base_fee_wei + desk.node.tip_wei()
+        fees = offer(desk.node, head, least_tip_wei=desk.settings.least_tip_wei)
+        price_wei = head.base_fee_wei + fees.tip_wei
         if not desk.settings.challenge_at_a_loss and gas.estimate * price_wei > bounty_wei:
             return False
-        fees = offer(desk.node, head, least_tip_wei=desk.settings.least_tip_wei)
         cap_wei = self._budget.reserve(key, gas.limit, price_wei, fees.max_fee_wei, head)
         desk.outbox.post(key, call, head, gas_limit=gas.limit, cap_wei=cap_wei)
         return True

@@ -124,7 +124,9 @@ class Worker:
         self._desk.new_step(head)
         self._aggregating.new_step()
         try:
-            caught_up = self._cursor.advance(head, self._note, pages=_PAGES_A_STEP)
+            caught_up = self._cursor.advance(
+                head, self._note, pages=_PAGES_A_STEP, prepare=self._noting.prepare
+            )
         except (NodeBehind, WrongNetwork):
             self._origin.check()
             raise

@@ -132,6 +132,22 @@ def test_load_account__passphrase_file_of_others_too__is_refused(keystore, tmp_p
     assert load_account("worker", folder=keystore, passphrase_file=path, environ={}).address
 
 
+def test_load_account__systemds_credential__may_be_read_by_its_group(keystore, tmp_path):
+    folder = tmp_path / "credentials"
+    folder.mkdir()
+    path = folder / "passphrase"
+    path.write_text("secret\n")
+    path.chmod(0o440)
+    environ = {"CREDENTIALS_DIRECTORY": str(folder)}
+    assert load_account("worker", folder=keystore, passphrase_file=path, environ=environ).address
+    outside = tmp_path / "credentials2"
+    outside.write_text("secret\n")
+    for file, mode in ((path, 0o444), (path, 0o460), (outside, 0o440)):
+        file.chmod(mode)
+        with pytest.raises(AccountError, match=f"mode {mode:03o}"):
+            load_account("worker", folder=keystore, passphrase_file=file, environ=environ)
+
+
 def test_address_of__keystore__is_read_without_a_passphrase(keystore, monkeypatch):
     monkeypatch.setattr(Account, "decrypt", None)  # any use of it fails
     address = Account.from_key(bytes(31) + b"\x05").address

@@ -5,10 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from cairn.chain import Reverted, Status, StoreBusy
-from cairn.operator import Health, OperatorError, _answering, _desk, _settling, _watching
+from cairn.chain import ZERO_ADDRESS, NodeRefused, Reverted, Status, StoreBusy
+from cairn.operator import Health, OperatorError, _settling, _watching
+from cairn.operator._jobs import requests
 from cairn.operator.fakes import FakeProgram
-from tests.unit.operator.world import COIN, FEATURES, PROGRAM, RIGHT, WINDOW_S, Operator
+from tests.unit.operator.world import COIN, FEATURES, PROGRAM, REQUESTER, RIGHT, WINDOW_S, Operator
 
 
 def test_step__open_request__is_answered_then_settled(world, start):
@@ -161,15 +162,56 @@ def test_counts__stake_is_nearly_used_up__say_how_many_more_it_backs(world, star
     assert again.worker.counts()["stake"]["answers_backed"] == {1: 0}, "known from the life before"
 
 
-def test_step__more_rest_than_fit_on_a_page__holds_up_no_other(world, start, monkeypatch):
-    monkeypatch.setattr(_desk, "_KEYS_A_PAGE", 2)
-    monkeypatch.setattr(_answering, "_ANSWERS_A_STEP", 2)
+def test_step__more_rest_than_fit_on_a_page__holds_up_no_other(world, start):
+    """More than are looked at in all the steps that each of them rests for."""
     second_model(world, b"gone")
-    for _ in range(5):
-        ask_second(world)
+    singly = {"operator": ZERO_ADDRESS, "callback": "0x" + "cC" * 20}
+    deadline = world.chain.timestamp + 3_600
+    flood = [world.market.request(2, FEATURES, deadline, **singly)] * (5 * 64 + 10)
+    world.all_at_once(REQUESTER, flood)
     request_id = world.ask()
-    start(retry_after_steps=50).step(3)
+    operator = start()
+    operator.step(10)
     assert world.market.answers == {request_id: [RIGHT]}
+    world.content.files[b"gone"] = bytes([9])
+    operator.step(6)
+    assert len(world.market.answers) > 1, "nor do those that rest starve"
+
+
+def test_step__many_to_models_not_served__hold_up_no_other_and_are_let_go(world, start):
+    second_model(world, b"gone")
+    world.ledger.serving.discard((world.signer.address, 2))
+    deadline = world.chain.timestamp + 3_600
+    world.all_at_once(REQUESTER, [world.market.request(2, FEATURES, deadline)] * (5 * 256 + 10))
+    request_id = world.ask()
+    operator = start()
+    operator.step(8)
+    assert world.market.answers == {request_id: [RIGHT]}
+    assert operator.worker.counts()["requests"] == {"answered": 1, "seen": 1_290}
+    world.chain.advance(3_600)
+    operator.step()
+    assert operator.worker.counts()["requests"]["left"] == 1_290
+
+
+def test_in_turn__new_ones_never_end__the_rested_have_their_share(start):
+    desk = start().worker._desk
+    desk.steps = 10
+    desk._rests[requests] = {1: 9, 2: 8, 3: 11}
+    assert desk.in_turn(requests, range(1, 100), 8) == [4, 5, 6, 2, 7, 8, 9, 1]
+    assert desk.in_turn(requests, [1, 2, 3], 8) == [2, 1]
+
+
+def test_step__node_refuses_a_batch__the_step_goes_on(world, start):
+    request_id = world.ask()
+    operator = start(retry_after_steps=1)
+    operator.step(2)
+    world.chain.advance(WINDOW_S + 1)
+    later = world.ask()
+    world.chain.fail("estimate_gas", *[NodeRefused("eth_estimateGas", "no")] * 2)
+    operator.step()
+    assert world.status(request_id) is Status.ANSWERED
+    operator.step(3)
+    assert (world.status(request_id), world.status(later)) == (Status.SETTLED, Status.ANSWERED)
 
 
 def test_step__many_due__are_settled_a_bounded_number_at_a_time(world, start, monkeypatch):

@@ -100,6 +100,53 @@ def test_step__challenge_is_stuck__never_offers_more_than_the_ceiling(world, sta
     assert world.status(request_id) is Status.SLASHED
 
 
+def test_step__challenge_is_stuck_and_others_wait__gives_way_within_the_budget(world, start):
+    ceiling = 1_300 * GWEI
+    [lied] = lie(world)
+    world.chain.auto_mine = False
+    settings = {"watch_max_fee_wei": ceiling, "replace_after_blocks": 2, "retry_after_steps": 1}
+    operator = start(**settings)
+    operator.step()
+    [proof] = world.chain.waiting.values()
+    reserved_wei = proof.gas * ceiling
+    world.chain.base_fee_wei = 1_400 * GWEI
+    asked = world.ask()
+    for _ in range(10):
+        operator.step()
+        world.chain.mine()
+        assert operator.worker.counts()["watch"]["spent_wei"] <= reserved_wei
+    assert world.status(asked) is Status.ANSWERED
+    assert world.status(lied) is Status.ANSWERED, "its proof waits for gas to get cheaper"
+    assert operator.worker.counts()["watch"]["spent_wei"] > 0, "the empty one is paid for"
+    world.chain.base_fee_wei = 1_000 * GWEI
+    for _ in range(4):
+        operator.step()
+        world.chain.mine()
+    assert world.status(lied) is Status.SLASHED
+
+
+def test_step__challenge_was_stuck_for_days__counts_from_when_it_was_paid(world, start):
+    long_windows(world)
+    lie(world)
+    world.chain.auto_mine = False
+    operator = start(watch_max_fee_wei=1_300 * GWEI)
+    operator.step()
+    usual, world.chain.base_fee_wei = world.chain.base_fee_wei, 2_000 * GWEI
+    world.chain.advance(2 * DAY_S + 1)
+    operator.step()
+    world.chain.base_fee_wei = usual
+    world.chain.mine()
+    operator.step()
+    spent = operator.worker.counts()["watch"]["spent_wei"]
+    assert spent > 0
+    world.chain.advance(DAY_S - 10)
+    operator.step()
+    assert operator.worker.counts()["watch"]["spent_wei"] == spent
+    world.chain.advance(20)
+    operator.step()
+    assert operator.worker.counts()["watch"]["spent_wei"] == 0
+
+
 def test_step__challenge_under_way__counts_the_most_that_it_may_cost(world, start):
     lie(world)
     world.chain.auto_mine = False

@@ -1,14 +1,16 @@
 """Answers by a root: who waits, who is answered singly, what is settled, checked, challenged and lapses."""
 
-import pytest
-from sqlalchemy import select
+from contextlib import contextmanager
 
-from cairn.chain import Reverted, Status
+import pytest
+from sqlalchemy import delete, insert, select
+
+from cairn.chain import NodeRefused, NodeUnreachable, Reverted, Status
 from cairn.domain.answers import TURN_S
-from cairn.operator._jobs import requests
+from cairn.operator._jobs import Leaf, leaves, requests, suspensions
 from tests.unit.operator.test_kills import kill_at_each
 from tests.unit.operator.test_replays import replay
-from tests.unit.operator.world import COIN, RIGHT, WINDOW_S, WRONG
+from tests.unit.operator.world import COIN, REQUESTER, RIGHT, WINDOW_S, WRONG
 
 ROOTS = {"root_from": 4, "root_delay_s": 0, "retry_after_steps": 1, "withdraw_bounties_wei": None}
 
@@ -292,6 +294,120 @@ def test_step__root_is_refused__its_requests_are_answered_singly(world, start):
     operator.step(4)
     assert sorted(world.market.answers) == ids
     assert operator.worker.counts()["roots"] == {"ended": 1}
+
+
+def fix_a_root(world, start, **request):
+    """An operator whose root is fixed and, since the node could not be reached, not sent."""
+    world.ask_many(5, **request)
+    later(world)
+    operator = start(**ROOTS)
+    world.chain.fail("estimate_gas", NodeUnreachable("gone"))
+    with pytest.raises(NodeUnreachable):
+        operator.step()
+    assert operator.worker.counts()["roots"] == {"posting": 1}
+    return operator
+
+
+def test_step__suspended_since_a_root_was_fixed__it_is_not_sent(world, start):
+    operator = fix_a_root(world, start)
+    with operator.store.begin() as db:
+        db.execute(insert(suspensions).values(model_id=1, request_id=1))
+    operator.step(3)
+    assert world.chain.broadcasts == []
+    assert operator.worker.counts()["roots"] == {"ended": 1}
+    assert operator.worker.counts()["requests"] == {"seen": 5}
+
+
+def test_step__deadline_is_near_since_a_root_was_fixed__it_is_not_sent(world, start):
+    operator = fix_a_root(world, start, within_s=100)
+    in_time = world.ask()
+    world.chain.advance(70)
+    operator.step(3)
+    assert world.market.roots == {}
+    assert list(world.market.answers) == [in_time]
+    assert operator.worker.counts()["requests"] == {"left": 5, "answered": 1}
+
+
+def test_step__node_refuses_a_root__the_step_goes_on(world, start):
+    ids = world.ask_many(5)
+    later(world)
+    operator = start(**ROOTS)
+    world.chain.fail("estimate_gas", NodeRefused("eth_estimateGas", "no"))
+    operator.step()
+    assert world.market.roots == {}
+    operator.step(2)
+    [(root, _)] = world.market.roots.values()
+    assert [one for one, _ in root.answers] == ids
+
+
+def test_step__our_leaf_was_wrong_and_its_request_slashed_before__suspends(world, start):
+    [request_id] = world.ask_many(1)
+    later(world)
+    root = world.root_as(world.signer, [(request_id, WRONG)])
+    world.answer_as(world.rival, request_id, WRONG)
+    features = bytes([0, 0, 0, 0])
+    world.chain.act(REQUESTER, world.market.challenge(request_id, features))
+    operator = start(**ROOTS)
+    operator.step()
+    assert world.status(request_id) is Status.SLASHED
+    assert operator.worker.counts()["suspended"] == {}
+    world.chain.act(REQUESTER, world.market.challenge_leaf(root, 0, features))
+    operator.step()
+    assert operator.worker.counts()["suspended"] == {1: request_id}
+    with operator.store.begin() as db:
+        db.execute(delete(suspensions))
+    replay(world, operator)
+    operator.step()
+    assert operator.worker.counts()["suspended"] == {}, "the old log counts once"
+
+
+def test_step__anothers_root_lapsed_and_a_third_has_answered__is_left(world, start):
+    first = world.ask()
+    later(world)
+    root = world.root_as(world.rival, [(first, RIGHT)])
+    operator = start(**ROOTS)
+    operator.step()
+    world.answer_as(world.rival, first, RIGHT)
+    operator.step()
+    world.market._may_take = lambda *_: False
+    world.chain.advance(WINDOW_S + 1)
+    world.chain.act(world.rival.address, world.market.settle_root(root))
+    operator.step()
+    assert operator.worker.counts()["requests"] == {"left": 1}
+
+
+def test_step__leaf_is_older_than_its_request__is_no_lie(world, start):
+    world.ask_many(1)
+    later(world)
+    world.root_as(world.rival, [(1, world.right(1)), (2, WRONG)])
+    world.ask(operator=world.rival.address)
+    operator = start(**ROOTS)
+    operator.step(2)
+    with operator.store.read() as db:
+        states = db.execute(select(leaves.c.state).order_by(leaves.c.place)).scalars().all()
+    assert states == [Leaf.POSTED, Leaf.LEFT] and world.chain.broadcasts == []
+
+
+def test_step__root_of_unknown_terms__they_are_asked_for_while_nobody_waits_to_write(world, start):
+    world.ask_many(1)
+    world.root_as(world.rival, [(1, RIGHT)])
+    operator = start(**ROOTS)
+    begin, ask, writing, asked = operator.store.begin, world.registry.terms, [], []
+
+    @contextmanager
+    def begin_and_tell():
+        with begin() as db:
+            writing.append(db)
+            yield db
+            writing.pop()
+
+    def ask_and_tell(terms_id):
+        asked.append(bool(writing))
+        return ask(terms_id)
+
+    operator.store.begin, world.registry.terms = begin_and_tell, ask_and_tell
+    operator.step()
+    assert asked and not any(asked)
 
 
 def test_start__database_lost__neither_answers_nor_settles_a_root_twice(world, start, tmp_path):

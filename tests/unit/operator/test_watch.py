@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from cairn.chain import Status
-from tests.unit.operator.world import COIN, RIGHT, WINDOW_S, WRONG
+from cairn.chain import NodeRefused, Status
+from tests.unit.operator.world import COIN, FEATURES, REQUESTER, RIGHT, WINDOW_S, WRONG
 
 
 def test_step__wrong_answer_of_another__is_challenged_once(world, start):
@@ -97,3 +97,29 @@ def test_step__model_not_served__is_checked_only_if_all_are(world, start):
     world.answer_as(world.rival, other, WRONG)
     start(watch="all").step(2)
     assert world.status(other) is Status.SLASHED
+
+
+def test_step__many_lies_that_do_not_pay__hold_up_no_other(world, start):
+    terms = world.registry.all_terms
+    terms[2] = replace(terms[1], lock_wei=1_000)
+    n, deadline = 5 * 64 + 10, world.chain.timestamp + 3_600
+    world.all_at_once(REQUESTER, [world.market.request(2, FEATURES, deadline)] * n)
+    lies = [world.market.answer(one, WRONG) for one in range(1, n + 1)]
+    world.all_at_once(world.rival.address, lies)
+    request_id = world.ask()
+    world.answer_as(world.rival, request_id, WRONG)
+    start().step(10)
+    assert world.status(request_id) is Status.SLASHED
+    assert len(world.chain.broadcasts) == 1
+
+
+def test_step__node_has_no_word_for_the_tip__challenges_all_the_same(world, start, monkeypatch):
+    request_id = world.ask()
+    world.answer_as(world.rival, request_id, WRONG)
+
+    def refuse():
+        raise NodeRefused("eth_maxPriorityFeePerGas", "unknown method")
+
+    monkeypatch.setattr(world.chain, "tip_wei", refuse)
+    start().step(2)
+    assert world.status(request_id) is Status.SLASHED

@@ -65,6 +65,15 @@ class World:
     def ask_many(self, n: int, **request) -> list[int]:
         return [self.ask(bytes([0, 0, 0, i % 200]), **request) for i in range(n)]
 
+    def all_at_once(self, sender: str, calls) -> None:
+        """Many transactions in one block: a flood."""
+
+        def fill(block) -> None:
+            for call in calls:
+                self.chain._run(call.to, sender, call.value, call.data, block)
+
+        self.chain._mine_with(fill)
+
     def root_as(self, signer: LocalSigner, answers) -> AnswerRoot:
         root = AnswerRoot.of(signer.address, 1, answers)
         self.chain.act(signer.address, self.market.answer_root(root))
