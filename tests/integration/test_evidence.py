@@ -79,7 +79,9 @@ def connect(system: Any, project: Any, provider: Any) -> cairn_chain.System:
         evaluator=client(cairn_chain.Evaluator, system.evaluator),
         stakes=client(cairn_chain.StakeLedger, system.stake_ledger),
         rounds=client(cairn_chain.TrainingRounds, system.training_rounds),
+        packets=client(cairn_chain.PacketFeatures, system.packet_features),
         market=client(cairn_chain.InferenceMarket, system.inference_market),
+        receipts=client(cairn_chain.ReceiptJudge, system.receipt_judge),
         evaluations=client(cairn_chain.Evaluations, system.evaluations),
         factory=client(cairn_chain.AllianceFactory, system.alliance_factory),
     )

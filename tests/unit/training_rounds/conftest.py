@@ -11,17 +11,17 @@ WEIGHT_CAP = 250
 PERIOD_S = 300
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def rounds(system):
     return system.training_rounds
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def registry(system):
     return system.model_registry
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def ledger(system):
     return system.stake_ledger
 
