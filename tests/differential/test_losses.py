@@ -6,6 +6,7 @@ import math
 from decimal import Decimal, localcontext
 from typing import Any
 
+import ape
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -21,7 +22,6 @@ from cairn.domain.losses import (
     natural_log,
 )
 from cairn.domain.programs import OutputMode
-from tests.stateful._boa_system import deploy_system
 
 ONE = 2**64
 SCORES = st.integers(-INT32_MAX, INT32_MAX) | st.sampled_from([-INT32_MAX, -1, 0, 1, INT32_MAX])
@@ -30,9 +30,9 @@ ANYTHING = st.integers(-(2**255), 2**255 - 1)
 TARGETS = st.integers(-3, 20) | st.sampled_from([INT32_MIN, INT32_MAX, 2**31, -(2**31) - 1])
 
 
-@pytest.fixture(scope="module")
-def contract() -> Any:
-    return deploy_system()["Evaluations"]
+@pytest.fixture
+def contract(system: Any) -> Any:
+    return system.evaluations
 
 
 def meta(mode: OutputMode, decimals: int) -> int:
@@ -84,10 +84,8 @@ def test_row_loss__generated__agree(
 
 
 def test_row_loss__unknown_kind__reverts(contract: Any) -> None:
-    import boa
-
     for kind in (0, 4, 2**255):
-        with boa.reverts("row_loss: unknown kind of loss"):
+        with ape.reverts("row_loss: unknown kind of loss"):
             contract.row_loss(kind, 0, b"\0\0\0\1", 0)
 
 
