@@ -6,6 +6,8 @@ Each alliance counts a sensor's time once, and a batch counts for the alliance i
 what happens elsewhere adds no reading and no share here.
 """
 
+from itertools import count
+
 import ape
 import pytest
 from eth_utils import keccak
@@ -21,6 +23,8 @@ from tests.unit.training_rounds.conftest import (  # noqa: F401
     rounds,
 )
 
+NUMBERS = count()
+
 
 @pytest.fixture
 def devices(system):
@@ -29,8 +33,10 @@ def devices(system):
 
 @pytest.fixture
 def sensor(chain, devices, timelock, founders, stranger):
-    """Of the first founder's, admitted by the alliance and by a second one: the stranger."""
-    device = SimulatedDevice(13, 0, CLIMATES[0], PERIOD_S)
+    """Of the first founder's, admitted by the alliance and by a second one: the stranger. Another one
+    for each test: Ape takes a test's transactions back only if no wider fixture came in with it.
+    """
+    device = SimulatedDevice(13, next(NUMBERS), CLIMATES[0], PERIOD_S)
     now = chain.blocks.head.timestamp
     signature = device.confirm(bytes.fromhex(founders[0].address[2:]), now).signature
     devices.register(
