@@ -340,7 +340,7 @@ def test_step__node_refuses_a_root__the_step_goes_on(world, start):
     assert [one for one, _ in root.answers] == ids
 
 
-def test_step__our_leaf_was_wrong_and_anothers_answer_before__suspends(world, start):
+def test_step__our_leaf_was_wrong_and_its_request_slashed_before__suspends(world, start):
     [request_id] = world.ask_many(1)
     later(world)
     root = world.root_as(world.signer, [(request_id, WRONG)])
@@ -349,7 +349,7 @@ def test_step__our_leaf_was_wrong_and_anothers_answer_before__suspends(world, st
     world.chain.act(REQUESTER, world.market.challenge(request_id, features))
     operator = start(**ROOTS)
     operator.step()
-    assert world.status(request_id) is Status.OPEN  # our root might have held the right answer
+    assert world.status(request_id) is Status.SLASHED
     assert operator.worker.counts()["suspended"] == {}
     world.chain.act(REQUESTER, world.market.challenge_leaf(root, 0, features))
     operator.step()
