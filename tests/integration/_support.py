@@ -146,13 +146,21 @@ class FrailAnvil(Anvil):
         self.ask("evm_setNextBlockTimestamp", self._now)
         self.mine()
 
+    def _height(self) -> int:
+        return int(self.ask("eth_blockNumber"), 16)
+
     def die(self) -> None:
+        self._died_at = self._height()
         self._file.write_bytes(self.state_of(self))
         self.__exit__()
         self.kills += 1
 
     def come_back(self) -> None:
-        self.__enter__()
+        """Back when all is loaded: Anvil answers before that, as a chain that has just begun."""
+        super().__enter__()
+        while self._height() < self._died_at:
+            threading.Event().wait(0.05)
+        self._now = self.timestamp()
 
 
 class Gate:
