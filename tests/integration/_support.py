@@ -120,10 +120,12 @@ class FrailAnvil(Anvil):
     disk; what waited to be mined is lost. It mines when `tick` says so, `seconds` of the chain's clock later.
     """
 
-    def __init__(self, folder: Path, state: bytes) -> None:
+    def __init__(self, folder: Path, like: Anvil) -> None:
         super().__init__()
         self._file = folder / "state.json"
-        self._file.write_bytes(state)
+        self._file.write_bytes(self.state_of(like))
+        # Before it has loaded its chain, Anvil shows a block 0 of its own: let it be the same one.
+        self._genesis = int(like.ask("eth_getBlockByNumber", "0x0", False)["timestamp"], 16)
         self.kills = 0
 
     @staticmethod
@@ -131,7 +133,8 @@ class FrailAnvil(Anvil):
         return gzip.decompress(bytes.fromhex(node.ask("anvil_dumpState")[2:]))
 
     def _arguments(self) -> list[str]:
-        return [*super()._arguments(), "--no-mining", "--load-state", str(self._file)]
+        genesis = ["--timestamp", str(self._genesis)]
+        return [*super()._arguments(), *genesis, "--no-mining", "--load-state", str(self._file)]
 
     def __enter__(self) -> Self:
         super().__enter__()

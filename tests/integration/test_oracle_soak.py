@@ -197,7 +197,7 @@ def read_books(oracle: Oracle, first_block: int) -> Books:
 @pytest.fixture
 def node(anvil: Anvil, deployment_file: Path, tmp_path: Path) -> Iterator[FrailAnvil]:
     """A node that starts with what the tests' node has."""
-    with FrailAnvil(tmp_path, FrailAnvil.state_of(anvil)) as one:
+    with FrailAnvil(tmp_path, anvil) as one:
         yield one
 
 
