@@ -100,7 +100,5 @@ def _is_signed(signer: address, digest: bytes32, signature: Bytes[MAX_SIGNATURE]
         revert_on_failure=False,
     )
     return (
-        success
-        and len(answer) == 32
-        and convert(answer, bytes32) == convert(0x1626ba7e, bytes32)
+        success and len(answer) == 32 and convert(answer, bytes32) == convert(0x1626ba7e, bytes32)
     )
