@@ -10,7 +10,7 @@ from cairn.training.aggregation import (
     aggregate_coordinate,
     aggregate_updates,
 )
-from cairn.training.derive import derive_program
+from cairn.training.derive import derive_program, output_mode, tiles_of, unite
 from cairn.training.errors import (
     AggregateError,
     EvaluationError,
@@ -30,8 +30,15 @@ from cairn.training.evaluations import (
     posted_id,
     show_call,
 )
-from cairn.training.local import predict, train
-from cairn.training.plans import EstimatorPlan, FeaturePlan, Plan, RulePlan, TargetPlan
+from cairn.training.local import Prepared, predict, prepare, train
+from cairn.training.plans import (
+    EstimatorPlan,
+    FeaturePlan,
+    Plan,
+    RulePlan,
+    ScalePlan,
+    TargetPlan,
+)
 from cairn.training.rules import (
     Median,
     Rule,
@@ -63,8 +70,10 @@ __all__ = [
     "Plan",
     "PlanError",
     "PostedUpdate",
+    "Prepared",
     "Rule",
     "RulePlan",
+    "ScalePlan",
     "TableError",
     "TargetPlan",
     "TrainingError",
@@ -86,12 +95,16 @@ __all__ = [
     "integers_root",
     "integers_tree",
     "load_set",
+    "output_mode",
     "post_call",
     "posted_id",
     "predict",
+    "prepare",
     "rule_of",
     "show_call",
+    "tiles_of",
     "train",
+    "unite",
     "usable_updates",
     "verify_round",
     "weighted_mean",

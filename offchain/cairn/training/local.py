@@ -1,9 +1,12 @@
 """What a member does at home: fit the plan's estimator on his own readings, quantise, clip.
 
-Floats live here and nowhere after: what leaves this module is an `Update` of integers.
+Linear regressors are scikit-learn's own; SGDClassifier and the two MLP take their shapes and names
+from there and their loop from `descent`; trees are scikit-learn's, handed in as tiles. Floats live
+here and nowhere after: what leaves this module is an `Update` of integers.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -19,11 +22,13 @@ from sklearn.linear_model import (  # type: ignore[import-untyped, unused-ignore
 )
 
 from cairn.domain.integers import INT32_MAX, INT32_MIN, MISSING
+from cairn.training.descent import NetworkLoss, descend, forward, initial
 from cairn.training.errors import TableError, UpdateError
+from cairn.training.forests import grow
 from cairn.training.plans import UNIT_BITS, Plan
 from cairn.training.updates import Int32s, Update, vector
 
-__all__ = ["columns", "predict", "quantise", "standardise", "train"]
+__all__ = ["Prepared", "columns", "predict", "prepare", "quantise", "standardise", "start", "train"]
 
 Int64s: TypeAlias = npt.NDArray[np.int64]
 Floats: TypeAlias = npt.NDArray[np.float64]
@@ -36,6 +41,14 @@ _FACTORIES: Mapping[str, Callable[..., Any]] = {
     "HuberRegressor": HuberRegressor,
     "SGDRegressor": SGDRegressor,
 }
+_DEFAULTS: Mapping[str, str] = {
+    "alpha": "0.0001",
+    "batch_size": "200",
+    "epochs": "20",
+    "momentum": "0",
+    "proximal_mu": "0",
+}
+_DEFAULT_STEP = "0.1"
 _TAKE_SEED = frozenset({"Ridge", "Lasso", "ElasticNet", "SGDRegressor"})
 
 
@@ -72,26 +85,41 @@ def standardise(plan: Plan, features: Int64s) -> Floats:
         )
     columns = {
         key: np.array([getattr(feature, key) for feature in plan.features], dtype=np.int64)
-        for key in ("center", "shift", "lo", "hi")
+        for key in ("center", "shift")
     }
-    imputed = np.array(
-        [MISSING if feature.imputed is None else feature.imputed for feature in plan.features]
-    )
-    present = np.where(features == MISSING, imputed, features)
-    clamped = np.clip(present, columns["lo"], columns["hi"])
-    z: Floats = (clamped - columns["center"]) / np.exp2(columns["shift"])
+    present = _present(plan, features)
+    z: Floats = (present - columns["center"]) / np.exp2(columns["shift"])
     z[present == MISSING] = np.nan
     return z
 
 
-def predict(plan: Plan, parameters: Int32s, features: Int64s) -> Floats:
-    """The float prediction of integer parameters, in the target's device unit.
+def _present(plan: Plan, features: Int64s) -> Int64s:
+    """Features in their ranges, imputed; MISSING where nothing stands in."""
+    ranges = plan.ranges
+    imputed = np.where(features == MISSING, np.array(ranges.imputed), features)
+    clamped = np.clip(imputed, np.array(ranges.lo), np.array(ranges.hi))
+    present: Int64s = np.where(imputed == MISSING, MISSING, clamped)
+    return present
 
-    What programs compute in integers is held against this; nothing on chain relies on it.
+
+def predict(plan: Plan, parameters: Int32s, features: Int64s) -> Floats:
+    """The float prediction of integer parameters: the target's device unit, or the class.
+
+    What programs compute in integers is held against this; nothing on chain relies on it. Trees
+    have no parameters: run the program that `unite` makes.
     """
     theta = parameters / 2.0**UNIT_BITS
-    t = standardise(plan, features) @ theta[1:] + theta[0]
-    y: Floats = t * 2.0**plan.target.shift + plan.target.center
+    z = standardise(plan, features)
+    if plan.estimator.family == "dense":
+        scores = forward(theta, plan.layer_sizes, z)
+    else:
+        scores = (z @ theta[1:] + theta[0])[:, None]
+    if plan.target.n_classes:
+        if scores.shape[1] == 1:
+            return (scores[:, 0] > 0).astype(np.float64)
+        labels: Floats = scores.argmax(axis=1).astype(np.float64)
+        return labels
+    y: Floats = scores[:, 0] * 2.0**plan.target.shift + plan.target.center
     return y
 
 
@@ -111,21 +139,22 @@ def quantise(plan: Plan, delta: Floats) -> Int32s:
     return vector(np.clip(np.rint(units), -plan.clip, plan.clip).astype(np.int64))
 
 
-def train(plan: Plan, readings: pd.DataFrame, base: Int32s | None = None) -> Update:
-    """Fit the plan's estimator on a member's readings; the update is relative to `base`.
+@dataclass(frozen=True)
+class Prepared:
+    """What an estimator is fitted on.
 
-    readings: one row each, in device integers, MISSING where there is none; columns as the plan
-    names them, others are not looked at: the frame of `cairn.devices.training_table`.
-    base: the base version's parameters, shape (n_parameters,); None for a first round, whose base
-    is zero. SGDRegressor starts from it; the other estimators have one optimum and need no start.
-    Raises TableError if the readings do not suit the plan, UpdateError if training diverges.
+    features: (n_rows, n_features) device integers, imputed and clamped; z: the same, standardised.
+    target: (n_rows,), standardised, or classes from 0. n_readings: all that the table had.
     """
-    start = np.zeros(plan.n_parameters) if base is None else base / 2.0**UNIT_BITS
-    if start.shape != (plan.n_parameters,):
-        raise UpdateError(
-            f"the base version has {start.size} parameters, the plan {plan.n_parameters}: "
-            "open the round on a version of the same features"
-        )
+
+    features: Int64s
+    z: Floats
+    target: Floats
+    n_readings: int
+
+
+def prepare(plan: Plan, readings: pd.DataFrame) -> Prepared:
+    """The rows of a table that a plan can train on; raises TableError that says what is wrong."""
     features, target = columns(plan, readings)
     z = standardise(plan, features)
     has_target = target != MISSING
@@ -141,32 +170,114 @@ def train(plan: Plan, readings: pd.DataFrame, base: Int32s | None = None) -> Upd
             f"{n_known} of {len(target)} readings have the target and every feature that the plan "
             f"does not impute; it asks for {plan.min_readings}: gather more"
         )
-    t = (target[known] - plan.target.center) / np.exp2(plan.target.shift)
-    theta = _fit(plan, z[known], t, start)
-    return Update(quantise(plan, theta - start), weight=len(target))
+    truth = target[known]
+    n_classes = plan.target.n_classes
+    strange = np.flatnonzero((truth < 0) | (truth >= n_classes))
+    if n_classes and len(strange):
+        raise TableError(
+            f"{plan.target.name} holds {truth[strange[0]]}: the plan's classes are 0 to "
+            f"{n_classes - 1}"
+        )
+    t = (truth - plan.target.center) / np.exp2(plan.target.shift)
+    return Prepared(_present(plan, features)[known], z[known], t, len(target))
 
 
-def _fit(plan: Plan, z: Floats, t: Floats, start: Floats) -> Floats:
+def start(plan: Plan, base: Int32s | None) -> Floats:
+    """Where training starts, as real numbers: the base version, or what all begin a first round with.
+
+    Raises UpdateError if the base version is of another shape.
+    """
+    if base is None:
+        if plan.estimator.family == "dense":
+            return initial(plan.layer_sizes, plan.seed)
+        return np.zeros(plan.n_parameters)
+    theta: Floats = base / 2.0**UNIT_BITS
+    if theta.shape != (plan.n_parameters,):
+        raise UpdateError(
+            f"the base version has {theta.size} parameters, the plan {plan.n_parameters}: "
+            "open the round on a version of the same features"
+        )
+    return theta
+
+
+def train(plan: Plan, readings: pd.DataFrame, base: Int32s | None = None) -> Update:
+    """Fit the plan's estimator on a member's readings; the update is relative to `base`.
+
+    readings: one row each, in device integers, MISSING where there is none; columns as the plan
+    names them, others are not looked at: the frame of `cairn.devices.training_table`.
+    base: the base version's parameters, shape (n_parameters,); None for a first round, whose base
+    is zero. SGD and MLP estimators start from it; the other averaged ones have one optimum and need
+    no start, and trees have no base.
+    Raises TableError if the readings do not suit the plan, UpdateError if training diverges.
+    """
+    begin = start(plan, base)
+    rows = prepare(plan, readings)
+    if plan.estimator.family == "trees":
+        return Update(grow(plan, rows.features, rows.target), weight=rows.n_readings)
+    fit = _fit_dense if plan.estimator.family == "dense" else _fit_linear
+    theta = fit(plan, rows.z, rows.target, begin)
+    before = np.zeros_like(theta) if base is None else begin
+    return Update(quantise(plan, theta - before), weight=rows.n_readings)
+
+
+def _fit_dense(plan: Plan, z: Floats, t: Floats, begin: Floats) -> Floats:
+    given = plan.estimator.parameters
+
+    def setting(name: str) -> float:
+        return float(given.get(name, _DEFAULTS[name]))
+
+    loss: NetworkLoss = "squared_error"
+    if plan.estimator.name == "SGDClassifier":
+        loss = "log_loss" if given.get("loss") == "log_loss" else "hinge"
+    elif plan.target.n_classes:
+        loss = "softmax" if plan.n_scores > 1 else "log_loss"
+    with np.errstate(over="ignore", invalid="ignore"):  # `quantise` says that training diverged
+        return descend(
+            begin,
+            plan.layer_sizes,
+            z,
+            t,
+            loss=loss,
+            epochs=int(setting("epochs")),
+            batch_size=int(setting("batch_size")),
+            step=float(given.get("learning_rate_init", given.get("eta0", _DEFAULT_STEP))),
+            momentum=setting("momentum"),
+            alpha=setting("alpha"),
+            proximal_mu=setting("proximal_mu"),
+            seed=plan.seed,
+        )
+
+
+def _fit_linear(plan: Plan, z: Floats, t: Floats, begin: Floats) -> Floats:
     name = plan.estimator.name
     settings: dict[str, Any] = {}
     for key, text in plan.estimator.parameters.items():
         if key == "epochs":
             settings["max_iter"] = int(text)
-        else:
+        elif key != "proximal_mu":
             settings[key] = float(text) if text[0].isdigit() else text
     if name in _TAKE_SEED:
         settings["random_state"] = plan.seed
     fit_settings: dict[str, Any] = {}
+    held = np.zeros(len(begin) - 1)
     if name == "SGDRegressor":
         # The plan's epochs, no more and no fewer: members stop together.
         settings.setdefault("max_iter", 20)
         settings["tol"] = None
-        fit_settings = {"coef_init": start[1:].copy(), "intercept_init": start[:1].copy()}
+        # alpha |w|^2 + mu |w - base|^2 is (alpha + mu) |w - held|^2 and a constant: scikit-learn's
+        # own penalty, on v = w - held, with the prediction of `held` taken off the target.
+        mu = plan.estimator.proximal_mu
+        alpha = settings.get("alpha", float(_DEFAULTS["alpha"])) + mu
+        settings["alpha"] = alpha
+        held = begin[1:] * (mu / alpha) if mu else held
+        fit_settings = {"coef_init": begin[1:] - held, "intercept_init": begin[:1].copy()}
     model = _FACTORIES[name](**settings)
     try:
-        model.fit(z, t, **fit_settings)
+        model.fit(z, t - z @ held, **fit_settings)
     except ValueError as error:
         raise UpdateError(
             f"{name} could not be fitted: {error}; check its parameters in the plan"
         ) from error
-    return np.append(np.ravel(model.intercept_), np.ravel(model.coef_)).astype(np.float64)
+    theta = np.append(np.ravel(model.intercept_), np.ravel(model.coef_)).astype(np.float64)
+    theta[1:] += held
+    return theta

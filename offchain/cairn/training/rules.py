@@ -207,4 +207,6 @@ def rule_of(plan: RulePlan) -> Rule:
         return TrimmedMean(plan.trim_permille)
     if plan.name == "median":
         return Median()
+    if plan.name == "union":
+        raise AggregateError("trees have no mean: unite the members' tiles")
     return WeightedMean()

@@ -31,6 +31,19 @@ def plan(schema: Schema) -> Plan:
     )
 
 
+@pytest.fixture(scope="session")
+def coarse() -> Schema:
+    """The same with a target in units of 10 ohm: a network's 32 bits are too few for 0.01 ohm."""
+    return Schema(
+        features=(
+            Column("temperature", "degC", "0.01", "-40", "85", missing=True),
+            Column("humidity", "%RH", "0.01", "0", "100", missing=True),
+            Column("pressure", "hPa", "0.01", "300", "1100"),
+        ),
+        targets=(Column("gas_resistance", "ohm", "10", "0", "1000000"),),
+    )
+
+
 @pytest.fixture
 def table() -> pd.DataFrame:
     """200 readings of a linear law with a little noise."""

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from cairn.domain.integers import MISSING
+from cairn.domain.schema import Schema
 from cairn.training import EstimatorPlan, Plan, TableError, UpdateError, predict, train
 from cairn.training.local import columns, quantise, standardise
 
@@ -156,3 +157,111 @@ def test_train__no_device_integers__is_refused_by_reading_and_column(
     table.loc[7, "pressure"] = 2**31
     with pytest.raises(TableError, match="reading 7, pressure: 2147483648 does not fit"):
         train(plan, table)
+
+
+def _classes(table: pd.DataFrame, n_classes: int) -> pd.DataFrame:
+    labels = pd.qcut(table.gas_resistance, n_classes, labels=False).astype(np.int64)
+    return table.assign(gas_resistance=labels)
+
+
+def _dense(schema: Schema, name: str, n_classes: int = 0, **parameters: str) -> Plan:
+    return Plan.from_schema(
+        schema,
+        estimator=name,
+        parameters=parameters,
+        ranges={"pressure": (98_000, 103_000), "temperature": (500, 3_000)},
+        n_classes=n_classes,
+        seed=2,
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "n_classes", "parameters"),
+    [
+        ("SGDClassifier", 2, {"loss": "log_loss", "eta0": "0.5"}),
+        ("SGDClassifier", 2, {"loss": "hinge", "eta0": "0.1"}),
+        ("MLPClassifier", 2, {"hidden_layer_sizes": "8", "learning_rate_init": "0.5"}),
+        ("MLPClassifier", 3, {"hidden_layer_sizes": "", "learning_rate_init": "2"}),
+        ("MLPClassifier", 3, {"hidden_layer_sizes": "12,6", "learning_rate_init": "0.3"}),
+    ],
+)
+def test_train__classifiers__tell_the_classes_apart(
+    schema: Schema, table: pd.DataFrame, name: str, n_classes: int, parameters: dict[str, str]
+) -> None:
+    table = _classes(table, n_classes)
+    plan = _dense(schema, name, n_classes, epochs="150", batch_size="25", **parameters)
+    update = train(plan, table)
+    features, labels = columns(plan, table)
+    assert len(update.values) == plan.n_parameters
+    assert (predict(plan, update.values, features) == labels).mean() > 0.8
+
+
+def test_train__mlp_regressor_in_two_rounds__goes_on_from_the_base(
+    coarse: Schema, table: pd.DataFrame
+) -> None:
+    table = table.assign(gas_resistance=table.gas_resistance // 1_000)
+    low, high = int(table.gas_resistance.min()), int(table.gas_resistance.max())
+    plan = Plan.from_schema(
+        coarse,
+        estimator="MLPRegressor",
+        parameters={
+            "hidden_layer_sizes": "6",
+            "epochs": "60",
+            "batch_size": "20",
+            "learning_rate_init": "0.3",
+            "momentum": "0.5",
+        },
+        ranges={
+            "pressure": (98_000, 103_000),
+            "temperature": (500, 3_000),
+            "gas_resistance": (low, high),
+        },
+    )
+    first = train(plan, table).values
+    second = first + train(plan, table, first).values
+    spread = table.gas_resistance.var()
+    errors = [float((_errors(plan, one, table) ** 2).mean()) / spread for one in (first, second)]
+    assert errors[1] < errors[0] < 0.1
+
+
+@pytest.mark.parametrize("name", ["SGDRegressor", "MLPClassifier"])
+def test_train__proximal_mu__holds_members_to_the_base(
+    schema: Schema, table: pd.DataFrame, name: str
+) -> None:
+    n_classes = 2 if name == "MLPClassifier" else 0
+    table = _classes(table, 2) if n_classes else table
+    step = (
+        {"learning_rate_init": "0.2"}
+        if n_classes
+        else {"eta0": "0.02", "learning_rate": "constant"}
+    )
+    loose = _dense(schema, name, n_classes, epochs="30", **step)
+    held = _dense(schema, name, n_classes, epochs="30", proximal_mu="3", **step)
+    base = np.full(loose.n_parameters, 9_000, dtype=np.int32)
+    far, near = (np.abs(train(plan, table, base).values[1:]).max() for plan in (loose, held))
+    assert 0 < near < 0.6 * far
+
+
+def test_train__proximal_mu_of_nothing__is_scikit_learns_own(
+    plan: Plan, table: pd.DataFrame
+) -> None:
+    def sgd(**more: str) -> Plan:
+        parameters = {"epochs": "5", "eta0": "0.05", "learning_rate": "constant", **more}
+        return _with(plan, estimator=EstimatorPlan(name="SGDRegressor", parameters=parameters))
+
+    base = train(sgd(), table).values
+    plain, none = train(sgd(), table, base), train(sgd(proximal_mu="0"), table, base)
+    assert plain.to_bytes() == none.to_bytes()
+
+
+def test_train__a_class_out_of_range__is_refused(schema: Schema, table: pd.DataFrame) -> None:
+    with pytest.raises(TableError, match="gas_resistance holds 2: the plan's classes are 0 to 1"):
+        train(_dense(schema, "SGDClassifier", 2), _classes(table, 3))
+
+
+def test_train__a_step_far_too_long__says_that_it_diverged(
+    coarse: Schema, table: pd.DataFrame
+) -> None:
+    plan = _dense(coarse, "MLPRegressor", hidden_layer_sizes="8,8", learning_rate_init="1000000")
+    with pytest.raises(UpdateError, match="diverged"):
+        train(plan, table.assign(gas_resistance=table.gas_resistance // 1_000))

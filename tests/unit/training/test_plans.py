@@ -6,7 +6,7 @@ import pytest
 
 from cairn.domain.keccak import keccak256
 from cairn.domain.schema import Column, Schema
-from cairn.training import EstimatorPlan, FeaturePlan, Plan, PlanError
+from cairn.training import EstimatorPlan, FeaturePlan, Plan, PlanError, RulePlan, ScalePlan
 
 
 def test_to_json__read_back__gives_the_same_plan_and_hash(plan: Plan) -> None:
@@ -142,3 +142,67 @@ def test_from_schema__a_bad_range_or_target__is_refused(schema: Schema) -> None:
     two = Schema(features=schema.features[:2], targets=(schema.features[2], *schema.targets))
     with pytest.raises(PlanError, match="has 2 targets"):
         Plan.from_schema(two)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "changes", "message"),
+    [
+        ("SGDClassifier", {"n_classes": 0}, "n_classes is 0: say how many classes SGDClassifier"),
+        ("MLPClassifier", {"n_classes": 1}, "n_classes is 1: a classifier tells at least two"),
+        ("MLPClassifier", {"n_classes": 17}, "n_classes: "),
+        ("Ridge", {"n_classes": 2}, "n_classes is 2, but Ridge is a regressor"),
+        ("Ridge", {"scales": ScalePlan()}, "scales: Ridge has none: leave them out"),
+        ("Ridge", {"rule": RulePlan(name="union", weight_cap=1)}, "'union', but Ridge averages"),
+        (
+            "DecisionTreeRegressor",
+            {"rule": RulePlan(weight_cap=1)},
+            "'weighted_mean', but DecisionTreeRegressor grows trees",
+        ),
+        (
+            "ExtraTreesRegressor",
+            {"parameters": {"max_depth": "31"}},
+            "max_depth is 31: at most 30",
+        ),
+        (
+            "MLPRegressor",
+            {"parameters": {"hidden_layer_sizes": "16,0"}},
+            "hidden_layer_sizes is '16,0': write the units of each hidden layer",
+        ),
+        ("MLPRegressor", {}, r"scales: layer 0: scores of 2\*\*29 units leave no room in 32 bits"),
+        (
+            "SGDRegressor",
+            {"parameters": {"penalty": "l1", "proximal_mu": "0.1"}},
+            "proximal_mu adds a squared distance to the penalty: leave penalty at 'l2'",
+        ),
+        ("Ridge", {"parameters": {"proximal_mu": "0.1"}}, "Ridge has no parameter 'proximal_mu'"),
+        (
+            "MLPClassifier",
+            {
+                "n_classes": 3,
+                "parameters": {"hidden_layer_sizes": "64,2"},
+                "scales": ScalePlan(weight_bits=12, activation_bits=0),
+            },
+            "scales: layer 1: with activations below .* its sums would be shifted by -",
+        ),
+    ],
+)
+def test_from_schema__parts_that_do_not_go_together__is_refused_by_field(
+    schema: Schema, estimator: str, changes: dict[str, object], message: str
+) -> None:
+    with pytest.raises(PlanError, match=message):
+        Plan.from_schema(schema, estimator=estimator, **changes)  # type: ignore[arg-type]
+
+
+def test_from_schema__each_family__reads_back_and_counts_its_parameters(schema: Schema) -> None:
+    mlp = Plan.from_schema(
+        schema,
+        estimator="MLPClassifier",
+        parameters={"hidden_layer_sizes": "8,5"},
+        n_classes=4,
+    )
+    forest = Plan.from_schema(schema, estimator="RandomForestRegressor", parameters={"tiles": "2"})
+    assert mlp.layer_sizes == (3, 8, 5, 4)
+    assert mlp.n_parameters == 8 * 4 + 5 * 9 + 4 * 6
+    assert forest.n_parameters == 2 * 704 * 8
+    for plan in (mlp, forest):
+        assert Plan.from_json(plan.to_json()) == plan

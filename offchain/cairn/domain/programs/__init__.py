@@ -6,7 +6,15 @@ docs/numerics.md is normative; the contract Evaluator computes the same integers
 from cairn.domain.programs._builders import LayerSpec, dense_program, linear_program
 from cairn.domain.programs._chunks import KERNELS, Chunk, Kernel
 from cairn.domain.programs._features import PADDING, FeatureRule
-from cairn.domain.programs._federated import linear_program_from_aggregate
+from cairn.domain.programs._federated import (
+    DenseScales,
+    Ranges,
+    dense_program_from_aggregate,
+    linear_program_from_aggregate,
+    tile_chunk,
+    tree_input_shift,
+    trees_program_from_tiles,
+)
 from cairn.domain.programs._format import Kind, OutputMode, ProgramError, header_hash
 from cairn.domain.programs._gas import MAX_SERVED_GAS, gas_bound
 from cairn.domain.programs._program import Program, parse_program
@@ -25,6 +33,7 @@ __all__ = [
     "PADDING",
     "PROOF_SYSTEM",
     "Chunk",
+    "DenseScales",
     "Ensemble",
     "FeatureRule",
     "Inference",
@@ -34,8 +43,10 @@ __all__ = [
     "OutputMode",
     "Program",
     "ProgramError",
+    "Ranges",
     "Tree",
     "dense_program",
+    "dense_program_from_aggregate",
     "gas_bound",
     "header_hash",
     "inference",
@@ -43,5 +54,8 @@ __all__ = [
     "linear_program_from_aggregate",
     "parse_program",
     "proof_system_id",
+    "tile_chunk",
+    "tree_input_shift",
     "trees_program",
+    "trees_program_from_tiles",
 ]
