@@ -36,6 +36,7 @@ def main():
     resolve("requirements.txt", "--group", "test", "pyproject.toml")
     resolve("bootstrap.txt", "--group", "bootstrap", "-c", LOCKS / "requirements.txt")
     resolve("lint.txt", "--group", "lint")
+    resolve("flower.txt", "--group", "flower")
     lock_node()
 
 
