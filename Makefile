@@ -13,7 +13,7 @@ ARGS ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test up down gas kubo bench-data bench-governance bench-inference \
-	bench-oracle bench-storage sim-rounds soak-ingest soak-oracle lint format lock clean
+	bench-oracle bench-storage flower sim-rounds soak-ingest soak-oracle lint format lock clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -28,6 +28,7 @@ demo: ## play the whole story on a chain of this machine: readings to a paid, au
 test: ## run every test; REQUIRE_ALL=1 makes a failure of what this machine lacks something for
 	$(SETUP) --dev --force-compile
 	$(if $(filter 1,$(REQUIRE_ALL)),@tools/kubo/build.sh)
+	$(if $(filter 1,$(REQUIRE_ALL)),@$(PYTHON) tools/flower_env.py)
 	@REQUIRE_ALL='$(REQUIRE_ALL)' $(PYTHON) tools/test.py $(ARGS)
 
 up: ## start a local chain, an operator and an API, and leave them running
@@ -63,6 +64,9 @@ bench-oracle: ## gas of asking, answering, settling and challenging; the last li
 bench-storage: ## MB/s of the content store, beside the ipfs command line's; wants Kubo
 	$(SETUP)
 	$(RUN) python tools/bench_storage.py $(ARGS)
+
+flower: ## set up Flower in an environment of its own, for the bench of training and a test
+	@$(if $(PYTHON),$(PYTHON) tools/flower_env.py,$(NO_PYTHON))
 
 sim-rounds: ## the aggregation rules against honest and attacking members, as docs/ has them
 	$(SETUP)

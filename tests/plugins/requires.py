@@ -18,7 +18,8 @@ from pathlib import Path
 
 import pytest
 
-LOCAL_TOOLS = Path(__file__).resolve().parents[2] / ".tools" / "bin"
+TOOLS = Path(__file__).resolve().parents[2] / ".tools"
+LOCAL_TOOLS = TOOLS / "bin"
 # Ape's fixtures: whoever asks for one wants its chain.
 APE_FIXTURES = {"accounts", "chain", "networks", "project", "provider", "compilers"}
 
@@ -44,6 +45,7 @@ NEEDS = {
     "kubo": Need(
         ("ipfs",), "put Kubo's `ipfs` on the path, or run tools/kubo/build.sh, which wants Go"
     ),
+    "flower": Need(("flwr",), "make flower", (str(TOOLS / "flower" / "bin"),)),
     "chromium": Need(("chromium", "chromium-browser", "google-chrome"), "apt-get install chromium"),
     "mosquitto": Need(("mosquitto",), "apt-get install mosquitto", ("/usr/sbin",)),
     "postgresql": Need(("postgres",), "apt-get install postgresql", ("/usr/lib/postgresql/*/bin",)),
