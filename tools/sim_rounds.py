@@ -1,8 +1,9 @@
 """Print the table of docs/rounds-simulation.md: rules against attackers, by data and partition.
 
     python tools/sim_rounds.py [--seeds N] [--jobs N] [--data digits|air] [--partition NAME]
-                               [--rules NAME ...] [--favourites]
+                               [--rules NAME ...] [--favourites] [--cluster ADDRESS]
 
+With --cluster the runs go to the Dask scheduler at that address, whose workers were started in this folder.
 The last line is JSON: for each row and rule the points below honest-only averaging on the same
 partition, a mean over the seeds. With --favourites: how few members an aggregator can keep in a set
 that passes the check of single toggles.
@@ -15,10 +16,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from joblib import Parallel, delayed
-
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from cairn.training import map_all, spread
 from tools.round_simulation import ATTACKS, RULES, Case, Outcome, favoured_size, run
 
 DEFAULT_RULES = ("mean", "median", "trimmed", "krum", "stable 0.5%", "scored 0.5%")
@@ -51,6 +51,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--cluster", help="of a Dask scheduler, such as tcp://10.0.0.5:8786")
     parser.add_argument("--data", choices=sorted({scene[0] for scene in SCENES}))
     parser.add_argument("--partition", choices=sorted({scene[1] for scene in SCENES}))
     parser.add_argument("--rules", nargs="+", choices=list(RULES), default=list(DEFAULT_RULES))
@@ -66,14 +67,12 @@ def main() -> None:
         favourites(args)
         return
     todo = list(cases(args))
-    outcomes: list[Outcome] = []
-    results = Parallel(n_jobs=args.jobs, return_as="generator", batch_size=4)(
-        delayed(run)(case) for case in todo
-    )
-    for outcome in results:
-        outcomes.append(outcome)
-        if len(outcomes) % 20 == 0 or len(outcomes) == len(todo):
-            print(f"\r{len(outcomes)} of {len(todo)} runs", end="", file=sys.stderr, flush=True)
+
+    def progress(done: int, total: int) -> None:
+        print(f"\r{done} of {total} runs", end="", file=sys.stderr, flush=True)
+
+    with spread(args.jobs, args.cluster):
+        outcomes = map_all(run, todo, progress)
     print(file=sys.stderr)
     report(outcomes, args.rules)
 

@@ -48,6 +48,7 @@ from cairn.training.rules import (
     weighted_mean,
     weighted_mean_coordinate,
 )
+from cairn.training.selection import Selection, SetLosses, best_set, mean_losses, program_of_set
 from cairn.training.updates import (
     Update,
     data_root,
@@ -57,6 +58,7 @@ from cairn.training.updates import (
     integers_tree,
 )
 from cairn.training.verification import PostedUpdate, Verdict, usable_updates, verify_round
+from cairn.training.workers import map_all, spread
 
 __all__ = [
     "Aggregate",
@@ -74,6 +76,8 @@ __all__ = [
     "Rule",
     "RulePlan",
     "ScalePlan",
+    "Selection",
+    "SetLosses",
     "TableError",
     "TargetPlan",
     "TrainingError",
@@ -85,6 +89,7 @@ __all__ = [
     "aggregate_coordinate",
     "aggregate_updates",
     "assess",
+    "best_set",
     "challenge_call",
     "compare",
     "data_root",
@@ -95,13 +100,17 @@ __all__ = [
     "integers_root",
     "integers_tree",
     "load_set",
+    "map_all",
+    "mean_losses",
     "output_mode",
     "post_call",
     "posted_id",
     "predict",
     "prepare",
+    "program_of_set",
     "rule_of",
     "show_call",
+    "spread",
     "tiles_of",
     "train",
     "unite",

@@ -7,6 +7,7 @@ from cairn.domain.programs._builders import LayerSpec, dense_program, linear_pro
 from cairn.domain.programs._chunks import KERNELS, Chunk, Kernel
 from cairn.domain.programs._features import PADDING, FeatureRule
 from cairn.domain.programs._federated import (
+    MOST_BIAS,
     DenseScales,
     Ranges,
     dense_program_from_aggregate,
@@ -30,6 +31,7 @@ from cairn.domain.programs._trees import Ensemble
 __all__ = [
     "KERNELS",
     "MAX_SERVED_GAS",
+    "MOST_BIAS",
     "PADDING",
     "PROOF_SYSTEM",
     "Chunk",

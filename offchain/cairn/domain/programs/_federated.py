@@ -237,6 +237,15 @@ class DenseScales:
         """Of inputs: half a unit."""
         return (1 << self.input_shift) >> 1
 
+    def offset_of(self, place: int, *, mode: OutputMode) -> int:
+        """What is added to a layer's biases: the target's center in the last one, and rounding."""
+        layer = self.layers[place]
+        if layer.bits:
+            return (1 << layer.shift) >> 1
+        is_label = self.sizes[-1] == 1 and mode is not OutputMode.SCORES
+        half = (1 << layer.shift) - 1 if is_label else (1 << layer.shift) >> 1
+        return (self.target_center << layer.shift) + half
+
     def layer_specs(self, aggregate: Sequence[int], *, mode: OutputMode) -> list[LayerSpec]:
         """The integer layers of an aggregate, int32 in units of 2**-16.
 
@@ -253,14 +262,9 @@ class DenseScales:
             check_int32(value, f"parameter {position}")
         specs = []
         at = 0
-        for layer, n_inputs, n_units in zip(
-            self.layers, self.sizes[:-1], self.sizes[1:], strict=True
-        ):
-            is_last = layer.bits == 0
-            half = (1 << layer.shift) >> 1
-            if is_last and n_units == 1 and mode is not OutputMode.SCORES:
-                half = (1 << layer.shift) - 1
-            offset = (self.target_center << layer.shift if is_last else 0) + half
+        for place, layer in enumerate(self.layers):
+            n_inputs, n_units = self.sizes[place : place + 2]
+            offset = self.offset_of(place, mode=mode)
             weights, biases = [], []
             for _ in range(n_units):
                 bias, *row = aggregate[at : at + n_inputs + 1]
@@ -268,8 +272,8 @@ class DenseScales:
                 biases.append(
                     clamp(
                         _scaled(bias * layer.scale, layer.bias_places) + offset,
-                        -_MOST_BIAS,
-                        _MOST_BIAS,
+                        -MOST_BIAS,
+                        MOST_BIAS,
                     )
                 )
                 weights.append(
@@ -283,7 +287,8 @@ class DenseScales:
 
 
 _SUM_BITS = 30
-_MOST_BIAS = 2**_SUM_BITS - 1
+MOST_BIAS = 2**_SUM_BITS - 1
+"""Of a dense program that an average makes."""
 
 
 def _value_bits(n_inputs: int) -> int:
