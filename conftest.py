@@ -1,3 +1,3 @@
 """What holds for every test, whichever way pytest is started."""
 
-pytest_plugins = ["boa_cache", "requires"]
+pytest_plugins = ["titanoboa", "requires"]

@@ -1,10 +1,11 @@
-"""Tests that want what not every machine has, and two lanes for two cores.
+"""Tests that want what not every machine has, and lanes that share the work.
 
 `@pytest.mark.requires("kubo")` leaves a test out where Kubo is missing, and the summary names it and how to
 have it: nothing is skipped in silence. With REQUIRE_ALL=1 in the environment such a test fails instead.
 
-`--lane chain` runs the tests that use Ape's chain, `--lane plain` all others, and `--half 1` or
-`--half 2` a half of the files, so that processes can share the work; without them, all run.
+`--lane chain` runs the tests that use Ape's chain, `--lane processes` those of tests/integration, which
+start Cairn's own processes, `--lane plain` all others; `--half 1` or `--half 2` a half of a lane's files.
+Without them, all run.
 """
 
 from __future__ import annotations
@@ -18,8 +19,10 @@ from pathlib import Path
 
 import pytest
 
-TOOLS = Path(__file__).resolve().parents[2] / ".tools"
+TESTS = Path(__file__).resolve().parents[1]
+TOOLS = TESTS.parent / ".tools"
 LOCAL_TOOLS = TOOLS / "bin"
+INTEGRATION = TESTS / "integration"
 # Ape's fixtures: whoever asks for one wants its chain.
 APE_FIXTURES = {"accounts", "chain", "networks", "project", "provider", "compilers"}
 
@@ -61,7 +64,7 @@ LEFT_OUT = pytest.StashKey[dict[str, list[str]]]()
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("cairn")
     group.addoption(
-        "--lane", choices=("chain", "plain"), help="only tests with Ape's chain, or without"
+        "--lane", choices=("chain", "processes", "plain"), help="only the tests of one lane"
     )
     group.addoption("--half", choices=("1", "2"), help="only one half of the lane's files")
     group.addoption(
@@ -110,7 +113,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def lane_of(item: pytest.Item) -> str:
-    return "chain" if APE_FIXTURES & set(getattr(item, "fixturenames", ())) else "plain"
+    if APE_FIXTURES & set(getattr(item, "fixturenames", ())):
+        return "chain"
+    return "processes" if INTEGRATION in item.path.parents else "plain"
 
 
 def halves(items: list[pytest.Item]) -> tuple[list[pytest.Item], list[pytest.Item]]:

@@ -62,9 +62,9 @@ class Shop:
         return httpx.post(url, json=body, timeout=30)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def running_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    """The set-up, played once; what runs is ended by its own ids."""
+    """The set-up, played once; what runs is ended by its own ids, with the last test that wants it."""
     var = tmp_path_factory.mktemp("shop")
     try:
         with pytest.MonkeyPatch.context() as patch:
