@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 import threading
@@ -48,5 +49,5 @@ def postgresql() -> Iterator[str]:
             assert server.poll() is None, "PostgreSQL ended before it was ready"
             threading.Event().wait(0.05)
         yield f"postgresql+psycopg://cairn@{LOOPBACK}:{port}/postgres"
-        server.terminate()
-        server.wait(30)
+        server.send_signal(signal.SIGINT)  # SIGTERM would wait for whoever is still connected
+        server.wait(60)
