@@ -6,15 +6,17 @@ import gzip
 import http.client
 import json
 import os
+import queue
 import signal
 import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, Self
+from typing import IO, Any, Self
 from urllib.parse import urlsplit
 
 from cairn.chain import (
@@ -226,6 +228,7 @@ class Worker:
         self._environment = environment
         self._log = log
         self._process: subprocess.Popen[str] | None = None
+        self._lines: queue.Queue[str | None] = queue.Queue()
 
     def start(self, **changes: str) -> None:
         assert self._process is None, "it is running"
@@ -236,22 +239,44 @@ class Worker:
             stderr=subprocess.PIPE,
             text=True,
         )
+        self._lines = queue.Queue()
+        arguments = (self._process.stderr, self._lines)
+        self._reader = threading.Thread(target=self._read, args=arguments, daemon=True)
+        self._reader.start()
 
-    def wait_for(self, event: str, **fields: Any) -> dict[str, Any]:
-        """Read its log until it says this. Fails with the log if it ends before."""
-        assert self._process is not None and self._process.stderr is not None
-        seen: list[str] = []
-        for line in self._process.stderr:
-            seen.append(line)
-            with self._log.open("a") as file:
+    def _read(self, stream: IO[str], lines: queue.Queue[str | None]) -> None:
+        with stream, self._log.open("a") as file:
+            for line in stream:
                 file.write(line)
+                lines.put(line)
+        lines.put(None)
+
+    def wait_for(self, event: str, within_s: float = 120, **fields: Any) -> dict[str, Any]:
+        """Read its log until it says this; a field is compared, or asked if it is a function.
+        Fails with the log if it ends before, or does not say it in time.
+        """
+        assert self._process is not None, "it is not running"
+        seen: list[str] = []
+        until = time.monotonic() + within_s
+        while True:
+            try:
+                line = self._lines.get(timeout=max(0.0, until - time.monotonic()))
+            except queue.Empty:
+                line, why = None, f"did not say {event!r} within {within_s:g} s"
+            else:
+                why = f"ended without saying {event!r}"
+            if line is None:
+                raise AssertionError(f"the worker {why}:\n{''.join(seen)}")
+            seen.append(line)
             try:
                 said = json.loads(line)
             except ValueError:
                 continue
-            if said["event"] == event and all(said.get(k) == v for k, v in fields.items()):
+            if said["event"] == event and all(
+                wanted(said.get(name)) if callable(wanted) else said.get(name) == wanted
+                for name, wanted in fields.items()
+            ):
                 return said
-        raise AssertionError(f"the worker ended without saying {event!r}:\n{''.join(seen)}")
 
     def kill(self) -> None:
         """With no chance to tidy up."""
@@ -266,10 +291,9 @@ class Worker:
         if process is None:
             return 0
         os.kill(process.pid, number)
-        assert process.stderr is not None
-        process.stderr.read()
-        process.stderr.close()
-        return process.wait()
+        code = process.wait()
+        self._reader.join()
+        return code
 
 
 class Oracle:
