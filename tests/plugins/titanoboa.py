@@ -27,7 +27,9 @@ def pytest_collection_finish() -> None:
 
         boa.interpret.get_module_fingerprint = fingerprint
         VyperContract._deployment_source_map = property(_deployment_source_map)
-        VyperContract.__repr__ = lambda self: f"<{self.compiler_data.contract_path} at {self.address}>"
+        VyperContract.__repr__ = lambda self: (
+            f"<{self.compiler_data.contract_path} at {self.address}>"
+        )
 
 
 def _deployment_source_map(contract: Any) -> Any:
