@@ -95,7 +95,6 @@ class Load:
         self._stop = threading.Event()
         self.acknowledged: list[bytes] = []
         self.answers: dict[str, int] = {}
-        self.is_through = threading.Event()
         self._threads = [threading.Thread(target=self._send, daemon=True) for _ in range(3)]
         for thread in self._threads:
             thread.start()
@@ -105,7 +104,6 @@ class Load:
             with self._lock:
                 one = next(self._work, None)
             if one is None:
-                self.is_through.set()
                 return
             sensor, packet = one
             body = sensor.message(packet)
@@ -124,6 +122,13 @@ class Load:
                     break
                 assert said in ("unknown_device", "busy"), answer
                 self._stop.wait(0.05)
+
+    def is_through(self, within_s: float) -> bool:
+        """Whether all of it was acknowledged in time; waits for that."""
+        until = time.monotonic() + within_s
+        for thread in self._threads:
+            thread.join(max(0.0, until - time.monotonic()))
+        return not any(thread.is_alive() for thread in self._threads)
 
     def end(self) -> None:
         self._stop.set()
@@ -197,7 +202,7 @@ def test_ingest__killed_under_load__loses_nothing_and_anchors_nothing_twice(
             ingester.end(signal.SIGKILL)
             oracle.anvil.mine()
         ingester.start()
-        assert load.is_through.wait(240), ingester.said()
+        assert load.is_through(240), ingester.said()
     finally:
         load.end()
     assert sorted(load.acknowledged) == sorted(packet for _, packet in work)
