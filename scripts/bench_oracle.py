@@ -39,7 +39,7 @@ from scripts._system import NATIVE, AllianceSettings, deploy_system, launch_alli
 
 COIN = 10**18
 PRICE_WEI = COIN // 100
-LOCK_WEI = 5 * COIN  # half of it pays for the challenge of a forest
+LOCK_WEI = 6 * COIN  # half of it pays for the challenge of a forest
 WINDOW_S = 3_600
 TURN_S = 15
 N_ROOT = 256

@@ -19,15 +19,18 @@
 
 from ..interfaces import IAccessPolicy
 from ..interfaces import IDeviceRegistry
+from ..modules import credentials
 from ..modules import signatures
 from ..modules import token_bucket
 
 implements: IAccessPolicy
 initializes: signatures
+initializes: credentials[signatures := signatures]
+
 exports: signatures.eip712Domain
+exports: (credentials.present, credentials.revoke, credentials.credential)
 
 UINT32: constant(uint256) = 2**32 - 1
-UINT64: constant(uint256) = 2**64 - 1
 UINT96: constant(uint256) = 2**96 - 1
 UINT160: constant(uint256) = 2**160 - 1
 # A year: what comes back more slowly is no rate.
@@ -41,9 +44,6 @@ HAS_LIMITS: constant(uint256) = 1 << 176
 HAS_TERMS: constant(uint256) = 1 << 177
 ACCEPTANCE_TYPEHASH: constant(bytes32) = keccak256(
     "Acceptance(address alliance,bytes32 termsHash,address caller)"
-)
-CREDENTIAL_TYPEHASH: constant(bytes32) = keccak256(
-    "Credential(address issuer,address alliance,address subject,uint256 serial,uint256 expiresAt)"
 )
 
 # The only contract that admits.
@@ -74,9 +74,6 @@ _bucket_in_all: HashMap[uint256, uint256]
 device_named: public(HashMap[address, HashMap[address, address]])
 # Alliance -> hash of terms of use -> caller -> unix seconds of his acceptance; the caller writes it.
 accepted_at: public(HashMap[address, HashMap[bytes32, HashMap[address, uint256]]])
-# Issuer -> alliance -> subject -> expiry (64 bits), serial (64), revoked up to (64); whoever presents
-# and the issuer write it.
-_credentials: HashMap[address, HashMap[address, HashMap[address, uint256]]]
 
 
 @deploy
@@ -138,63 +135,6 @@ def accept_terms_by_signature(
     )
     assert signatures._is_signed(caller, digest, signature), "accept: not signed by the caller"
     self._accept(alliance, terms_hash, caller)
-
-
-@external
-def present(
-    issuer: address,
-    alliance: address,
-    subject: address,
-    serial: uint256,
-    expires_at: uint256,
-    signature: Bytes[signatures.MAX_SIGNATURE],
-):
-    assert serial <= UINT64 and expires_at <= UINT64, "present: number too large"
-    assert expires_at > block.timestamp, "present: credential has expired"
-    known_serial: uint256 = 0
-    known_expiry: uint256 = 0
-    revoked: uint256 = 0
-    known_serial, known_expiry, revoked = self._credential(issuer, alliance, subject)
-    assert serial > revoked, "present: credential is revoked"
-    # The newest stands: an older one cannot be shown again to bring back what the issuer changed.
-    assert serial > known_serial, "present: not newer than the last"
-    struct_hash: bytes32 = keccak256(
-        abi_encode(CREDENTIAL_TYPEHASH, issuer, alliance, subject, serial, expires_at)
-    )
-    digest: bytes32 = signatures._digest(struct_hash)
-    assert signatures._is_signed(issuer, digest, signature), "present: not signed by the issuer"
-    self._credentials[issuer][alliance][subject] = self._pack_credential(
-        serial, expires_at, revoked
-    )
-    log IAccessPolicy.CredentialPresented(
-        issuer=issuer,
-        alliance=alliance,
-        subject=subject,
-        serial=serial,
-        expires_at=expires_at,
-    )
-
-
-# --- issuers: whoever calls revokes what he signed himself ---
-
-
-@external
-def revoke(alliance: address, subject: address, up_to_serial: uint256):
-    assert up_to_serial <= UINT64, "revoke: serial too large"
-    serial: uint256 = 0
-    expires_at: uint256 = 0
-    revoked: uint256 = 0
-    serial, expires_at, revoked = self._credential(msg.sender, alliance, subject)
-    assert up_to_serial > revoked, "revoke: serial is revoked already"
-    self._credentials[msg.sender][alliance][subject] = self._pack_credential(
-        serial, expires_at, up_to_serial
-    )
-    log IAccessPolicy.CredentialsRevoked(
-        issuer=msg.sender,
-        alliance=alliance,
-        subject=subject,
-        up_to_serial=up_to_serial,
-    )
 
 
 # --- alliances ---
@@ -309,12 +249,6 @@ def retry_after_s(policy_id: uint256, caller: address) -> uint256:
     return wait_s
 
 
-@view
-@external
-def credential(issuer: address, alliance: address, subject: address) -> (uint256, uint256, uint256):
-    return self._credential(issuer, alliance, subject)
-
-
 # --- internal ---
 
 
@@ -371,16 +305,9 @@ def _standing(policy_id: uint256, caller: address) -> String[40]:
             return "policy: caller holds too little"
     elif mode == IAccessPolicy.Mode.BEARERS:
         issuer: address = self._address(self._authorities[policy_id])
-        serial: uint256 = 0
-        expires_at: uint256 = 0
-        revoked: uint256 = 0
-        serial, expires_at, revoked = self._credential(issuer, alliance, caller)
-        if serial == 0:
-            return "policy: no credential was shown"
-        if serial <= revoked:
-            return "policy: credential is revoked"
-        if block.timestamp >= expires_at:
-            return "policy: credential has expired"
+        fault: String[40] = credentials._fault(issuer, alliance, caller)
+        if fault != "":
+            return fault
     if head & HAS_TERMS != 0:
         if self.accepted_at[alliance][self._terms_hash[policy_id]][caller] == 0:
             return "policy: terms are not accepted"
@@ -475,22 +402,6 @@ def _is_one(flags: uint256) -> bool:
 def _unpack_limits(policy_id: uint256) -> (IAccessPolicy.Limit, IAccessPolicy.Limit):
     limits: uint256 = self._limits[policy_id]
     return token_bucket._unpack(limits), token_bucket._unpack(limits >> token_bucket.LIMIT_BITS)
-
-
-@view
-@internal
-def _credential(
-    issuer: address, alliance: address, subject: address
-) -> (uint256, uint256, uint256):
-    packed: uint256 = self._credentials[issuer][alliance][subject]
-    return (packed >> 64) & UINT64, packed & UINT64, packed >> 128
-
-
-@pure
-@internal
-def _pack_credential(serial: uint256, expires_at: uint256, revoked: uint256) -> uint256:
-    # Each was checked against its width where it came in.
-    return expires_at | (serial << 64) | (revoked << 128)
 
 
 @pure

@@ -29,11 +29,12 @@ from ..interfaces import IShareToken
 from ..interfaces import IStakeLedger
 from ..modules import discovery
 from ..modules import gate
-from ..modules import judging
+from ..modules import sale_terms
 
 implements: IModelRegistry
 initializes: gate
 initializes: discovery
+initializes: sale_terms
 
 exports: (
     gate.EVALUATIONS,
@@ -47,29 +48,20 @@ exports: (
     discovery.listing,
     discovery.has_tag,
     discovery.n_tags,
+    sale_terms.n_terms,
+    sale_terms.current_terms,
+    sale_terms.last_terms,
+    sale_terms.terms,
 )
 
 
 # The alias that is sold, as ASCII padded with zeros.
 PRODUCTION: constant(bytes32) = 0x70726f64756374696f6e00000000000000000000000000000000000000000000
-MAX_BPS: constant(uint256) = 10_000
-# Long enough for a watcher on a slow line to be heard.
-MIN_WINDOW_S: constant(uint256) = 600
-# Shorter than unbonding, so that stake never leaves before a window closes.
-MAX_WINDOW_S: constant(uint256) = 7 * 86_400
-# Half of it, the bounty, pays a challenger's gas at IoTeX's least gas price (276k gas: 0.28 coin) with a margin.
-MIN_LOCK_WEI: constant(uint256) = 10**18
-# A challenge of an answer without the program, and without what a feature adds.
-CHALLENGE_GAS: constant(uint256) = 150_000
-# What fits in the packed record, far above any sum that exists.
-MAX_LOCK_WEI: constant(uint256) = 2**96 - 1
-MAX_PRICE: constant(uint256) = 2**96 - 1
 # What fits in the packed record.
 MAX_VERSIONS: constant(uint256) = 2**32 - 1
 
 # The contract whose finalized rounds register versions.
 ROUNDS: immutable(address)
-PROGRAM_STORE: immutable(IProgramStore)
 # Where policies are, and whose they are.
 ACCESS_POLICY: public(immutable(IAccessPolicy))
 
@@ -85,17 +77,6 @@ _versions: HashMap[uint256, HashMap[uint256, IModelRegistry.Version]]
 _n_moves: HashMap[uint256, HashMap[bytes32, uint256]]
 # Model id -> alias -> index -> unix seconds (upper half), version (lower half); set_alias writes it.
 _moves: HashMap[uint256, HashMap[bytes32, HashMap[uint256, uint256]]]
-# How many terms there are; _append_terms writes it.
-n_terms: public(uint256)
-# Model id -> the terms in force, 0 for none; _append_terms and _end_sale write it.
-_current_terms: HashMap[uint256, uint256]
-# Terms id -> price u96, operator u16, holders u16, window u32, version u32, model u64, from the low end.
-_terms: HashMap[uint256, uint256]
-# Terms id -> stake that each answer locks in wei u96, features of the program u16, policy id u64, from the
-# low end.
-_lock_and_access: HashMap[uint256, uint256]
-# Terms id -> the program of the terms' version.
-_program_hash: HashMap[uint256, bytes32]
 
 
 @deploy
@@ -115,11 +96,10 @@ def __init__(
     """
     gate.__init__(evaluations)
     discovery.__init__(ledger)
+    sale_terms.__init__(program_store)
     assert rounds != empty(address), "registry: rounds is zero"
-    assert program_store.address.is_contract, "registry: no program store"
     assert access_policy.address.is_contract, "registry: no access policy"
     ROUNDS = rounds
-    PROGRAM_STORE = program_store
     ACCESS_POLICY = access_policy
 
 
@@ -239,11 +219,12 @@ def set_alias(model_id: uint256, alias: bytes32, version: uint256):
     self._moves[model_id][alias][index] = (block.timestamp << 128) | version
     log IModelRegistry.AliasSet(model_id=model_id, alias=alias, version=version)
 
-    terms_id: uint256 = self._current_terms[model_id]
+    terms_id: uint256 = sale_terms._of_model[model_id] & sale_terms.CURRENT
     if alias == PRODUCTION and terms_id != 0:
-        terms: IModelRegistry.Terms = self._unpack_terms(terms_id)
+        terms: IModelRegistry.Terms = sale_terms._unpack(terms_id)
         terms.version = version
-        self._append_terms(terms)
+        terms.program_hash = self._program_to_sell(model_id, version)
+        sale_terms._append(terms)
 
 
 @external
@@ -266,25 +247,25 @@ def set_terms(
     @param policy_id Who may ask: a policy of the alliance's own, or 0 for anyone, however often.
     """
     self._check_alliance(model_id)
-    assert price <= MAX_PRICE, "set_terms: price too high"
-    assert operator_bps <= MAX_BPS, "set_terms: operator part above all"
-    assert holders_bps <= MAX_BPS - operator_bps, "set_terms: parts above all"
-    assert window_s >= MIN_WINDOW_S, "set_terms: window too short"
-    assert window_s <= MAX_WINDOW_S, "set_terms: window too long"
-    assert lock_wei >= MIN_LOCK_WEI, "set_terms: lock too small"
-    assert lock_wei <= MAX_LOCK_WEI, "set_terms: lock too large"
+    assert price <= sale_terms.MAX_PRICE, "set_terms: price too high"
+    assert operator_bps <= sale_terms.MAX_BPS, "set_terms: operator part above all"
+    assert holders_bps <= sale_terms.MAX_BPS - operator_bps, "set_terms: parts above all"
+    assert window_s >= sale_terms.MIN_WINDOW_S, "set_terms: window too short"
+    assert window_s <= sale_terms.MAX_WINDOW_S, "set_terms: window too long"
+    assert lock_wei >= sale_terms.MIN_LOCK_WEI, "set_terms: lock too small"
+    assert lock_wei <= sale_terms.MAX_LOCK_WEI, "set_terms: lock too large"
     if policy_id != 0:
         # No policy that there is has an id that does not fit.
         owner: address = staticcall ACCESS_POLICY.alliance_of(policy_id)
         assert owner == msg.sender, "set_terms: policy of another"
     version: uint256 = self._version_at(model_id, PRODUCTION, block.timestamp)
     assert version != 0, "set_terms: no production version"
-    self._append_terms(
+    sale_terms._append(
         IModelRegistry.Terms(
             model_id=model_id,
             version=version,
-            program_hash=empty(bytes32),  # _append_terms looks up the program
-            n_features=0,
+            program_hash=self._program_to_sell(model_id, version),
+            n_features=0,  # _append looks it up
             price=price,
             operator_bps=operator_bps,
             holders_bps=holders_bps,
@@ -301,8 +282,8 @@ def end_sale(model_id: uint256):
     @notice Take a model off sale. Open requests keep their terms and end as usual.
     """
     self._check_alliance(model_id)
-    assert self._current_terms[model_id] != 0, "end_sale: not on sale"
-    self._end_sale(model_id)
+    assert sale_terms._of_model[model_id] & sale_terms.CURRENT != 0, "end_sale: not on sale"
+    sale_terms._end(model_id)
 
 
 @external
@@ -335,9 +316,9 @@ def deprecate(model_id: uint256, version: uint256, reason: String[128]):
     if version != 0:
         self._check_version(model_id, version)
     gate._deprecate(model_id, version, reason)
-    terms_id: uint256 = self._current_terms[model_id]
-    if terms_id != 0 and (version == 0 or self._unpack_terms(terms_id).version == version):
-        self._end_sale(model_id)
+    terms_id: uint256 = sale_terms._of_model[model_id] & sale_terms.CURRENT
+    if terms_id != 0 and (version == 0 or sale_terms._unpack(terms_id).version == version):
+        sale_terms._end(model_id)
 
 
 @external
@@ -425,7 +406,7 @@ def terms_and_currency(terms_id: uint256) -> (IModelRegistry.Terms, address):
     """
     @notice Terms, and what their price is in, in one call.
     """
-    packed: IModelRegistry.Terms = self._unpack_terms(terms_id)
+    packed: IModelRegistry.Terms = sale_terms._unpack(terms_id)
     assert packed.model_id != 0, "terms: no such terms"
     return packed, self._models[packed.model_id].currency
 
@@ -433,12 +414,12 @@ def terms_and_currency(terms_id: uint256) -> (IModelRegistry.Terms, address):
 @view
 @external
 def sale(model_id: uint256) -> IModelRegistry.Sale:
-    terms_id: uint256 = self._current_terms[model_id]
+    terms_id: uint256 = sale_terms._of_model[model_id] & sale_terms.CURRENT
     if terms_id == 0:
         return empty(IModelRegistry.Sale)
     return IModelRegistry.Sale(
         terms_id=terms_id,
-        terms=self._unpack_terms(terms_id),
+        terms=sale_terms._unpack(terms_id),
         currency=self._models[model_id].currency,
         holders=self._models[model_id].share_token,
         treasury=self._models[model_id].alliance,
@@ -453,20 +434,6 @@ def version_at(model_id: uint256, alias: bytes32, timestamp: uint256) -> uint256
     """
     assert timestamp <= block.timestamp, "version_at: in the future"
     return self._version_at(model_id, alias, timestamp)
-
-
-@view
-@external
-def current_terms(model_id: uint256) -> uint256:
-    return self._current_terms[model_id]
-
-
-@view
-@external
-def terms(terms_id: uint256) -> IModelRegistry.Terms:
-    # Every record names its model, from 1.
-    assert self._terms[terms_id] != 0, "terms: unknown terms"
-    return self._unpack_terms(terms_id)
 
 
 # --- internal ---
@@ -513,67 +480,9 @@ def _version_at(model_id: uint256, alias: bytes32, timestamp: uint256) -> uint25
     return self._moves[model_id][alias][low - 1] & (2**128 - 1)
 
 
-@internal
-def _end_sale(model_id: uint256):
-    self._current_terms[model_id] = 0
-    log IModelRegistry.SaleEnded(model_id=model_id)
-
-
-@internal
-def _append_terms(terms: IModelRegistry.Terms):
-    deprecated: bool = gate._is_deprecated(terms.model_id, terms.version)
-    assert not deprecated, "terms: version is deprecated"
-    program_hash: bytes32 = self._versions[terms.model_id][terms.version].program_hash
-    assert staticcall PROGRAM_STORE.is_published(program_hash), "terms: program not published"
-    fits: bool = False
-    least_wei: uint256 = 0
-    n_features: uint256 = 0
-    fits, least_wei, n_features = judging._cost(PROGRAM_STORE, program_hash, CHALLENGE_GAS)
-    assert fits, "terms: program is too dear to judge"
-    assert terms.lock_wei >= least_wei, "terms: lock does not pay a challenge"
-    terms_id: uint256 = self.n_terms + 1
-    self.n_terms = terms_id
-    # Each part was checked against its width where it was set.
-    self._terms[terms_id] = (
-        terms.price
-        | (terms.operator_bps << 96)
-        | (terms.holders_bps << 112)
-        | (terms.window_s << 128)
-        | (terms.version << 160)
-        | (terms.model_id << 192)
-    )
-    self._lock_and_access[terms_id] = (
-        terms.lock_wei | (n_features << 96) | (terms.policy_id << 112)
-    )
-    self._program_hash[terms_id] = program_hash
-    self._current_terms[terms.model_id] = terms_id
-    log IModelRegistry.TermsSet(
-        model_id=terms.model_id,
-        terms_id=terms_id,
-        version=terms.version,
-        price=terms.price,
-        operator_bps=terms.operator_bps,
-        holders_bps=terms.holders_bps,
-        window_s=terms.window_s,
-        lock_wei=terms.lock_wei,
-        policy_id=terms.policy_id,
-    )
-
-
 @view
 @internal
-def _unpack_terms(terms_id: uint256) -> IModelRegistry.Terms:
-    packed: uint256 = self._terms[terms_id]
-    lock_and_access: uint256 = self._lock_and_access[terms_id]
-    return IModelRegistry.Terms(
-        model_id=packed >> 192,
-        version=(packed >> 160) & (2**32 - 1),
-        program_hash=self._program_hash[terms_id],
-        n_features=(lock_and_access >> 96) & (2**16 - 1),
-        price=packed & MAX_PRICE,
-        operator_bps=(packed >> 96) & (2**16 - 1),
-        holders_bps=(packed >> 112) & (2**16 - 1),
-        window_s=(packed >> 128) & (2**32 - 1),
-        lock_wei=lock_and_access & MAX_LOCK_WEI,
-        policy_id=lock_and_access >> 112,
-    )
+def _program_to_sell(model_id: uint256, version: uint256) -> bytes32:
+    deprecated: bool = gate._is_deprecated(model_id, version)
+    assert not deprecated, "terms: version is deprecated"
+    return self._versions[model_id][version].program_hash

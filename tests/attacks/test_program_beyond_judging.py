@@ -76,7 +76,7 @@ def test_set_terms__bounty_below_what_judging_costs__is_refused(system, on_sale)
     program_hash = publish(system, 8, deeper=2)
     bound = system["ProgramStore"].gas_bound(program_hash)
     assert 1_000_000 < bound < 10_000_000
-    least = 2 * 10**12 * (bound + 151_000)
+    least = 2 * 10**12 * (bound + 401_000)
     with boa.reverts("terms: lock does not pay a challenge"):
         on_sale(program_hash, least - 1)
     on_sale(program_hash, least)

@@ -35,7 +35,7 @@ from cairn.models import load, load_skops, schema_for, to_device
 from tests.conftest import PRODUCTION, SOME_CID
 
 PRICE = 10**18
-LOCK_WEI = 4 * 10**18  # what judging the dearest of them takes, twice
+LOCK_WEI = 5 * 10**18  # what judging the dearest of them takes, twice
 TERMS = (PRICE, 3_000, 5_000, 3_600, LOCK_WEI, 0)
 N_ASKED = 3
 

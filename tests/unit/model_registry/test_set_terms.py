@@ -81,11 +81,20 @@ def test_end_sale__stranger__reverts(registry, on_sale, refused_to_outsiders):
 
 def test_end_sale__on_sale__keeps_old_terms_readable(registry, on_sale, timelock):
     terms_id = registry.current_terms(on_sale)
+    assert registry.last_terms(on_sale) == terms_id
     registry.end_sale(on_sale, sender=timelock)
     assert registry.current_terms(on_sale) == 0
+    assert registry.sale(on_sale).terms_id == 0
+    assert registry.last_terms(on_sale) == terms_id
     assert registry.terms(terms_id).model_id == on_sale
     with ape.reverts("end_sale: not on sale"):
         registry.end_sale(on_sale, sender=timelock)
+    registry.set_terms(on_sale, *SOME_TERMS.values(), sender=timelock)
+    assert registry.current_terms(on_sale) == registry.last_terms(on_sale) == terms_id + 1
+
+
+def test_last_terms__never_on_sale__are_none(registry, model_id):
+    assert registry.current_terms(model_id) == registry.last_terms(model_id) == 0
 
 
 def test_terms__unknown__reverts(registry):
