@@ -31,7 +31,7 @@ interface WrappedCoin:
 
 
 interface Splitter:
-    def begin(model_id: uint256, operator: address, terms_id: uint256): nonpayable
+    def begin(model_id: uint256, operator: address): nonpayable
 
 
 MAX_BPS: constant(uint256) = 10_000
@@ -50,8 +50,6 @@ WRAPPED: public(immutable(address))
 model_id: public(uint256)
 # The operator of a splitter; begin writes it, once.
 operator: public(address)
-# The newest terms that a splitter knows; begin and split write it.
-last_terms: public(uint256)
 # What all accounts are owed, in the model's currency; split and release write it.
 _owed_in_all: uint256
 # Account -> what it is owed, in the model's currency; split and release write it.
@@ -87,18 +85,19 @@ def __default__():
 def create(model_id: uint256, operator: address) -> address:
     assert self == MAKER, "create: a splitter makes none"
     assert operator != empty(address), "create: no operator"
-    terms_id: uint256 = staticcall REGISTRY.current_terms(model_id)
-    assert terms_id != 0, "create: model is not for sale"
+    # What was paid to a splitter before it was made is shared out after the sale has ended as well.
+    terms_id: uint256 = staticcall REGISTRY.last_terms(model_id)
+    assert terms_id != 0, "create: model was never for sale"
     if self._currency(model_id) == money.NATIVE:
         assert WRAPPED != empty(address), "create: coin has no wrapped form"
     splitter: address = create_minimal_proxy_to(self, salt=self._salt(model_id, operator))
-    extcall Splitter(splitter).begin(model_id, operator, terms_id)
+    extcall Splitter(splitter).begin(model_id, operator)
     log IRevenueSplitter.SplitterCreated(model_id=model_id, operator=operator, splitter=splitter)
     return splitter
 
 
 @external
-def begin(model_id: uint256, operator: address, terms_id: uint256):
+def begin(model_id: uint256, operator: address):
     """
     @notice The maker tells a new splitter whose it is, in the call that makes it.
     """
@@ -106,18 +105,13 @@ def begin(model_id: uint256, operator: address, terms_id: uint256):
     assert self.model_id == 0, "begin: begun already"
     self.model_id = model_id
     self.operator = operator
-    self.last_terms = terms_id
 
 
 @external
 def split() -> uint256:
     model_id: uint256 = self.model_id
     assert model_id != 0, "split: the maker has no income"
-    terms_id: uint256 = staticcall REGISTRY.current_terms(model_id)
-    if terms_id == 0:
-        terms_id = self.last_terms
-    elif terms_id != self.last_terms:
-        self.last_terms = terms_id
+    terms_id: uint256 = staticcall REGISTRY.last_terms(model_id)
     terms: IModelRegistry.Terms = staticcall REGISTRY.terms(terms_id)
     currency: address = empty(address)
     holders: address = empty(address)

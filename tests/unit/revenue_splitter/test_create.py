@@ -31,8 +31,8 @@ def test_create__others__are_elsewhere(maker, model_id, operator, stranger):
     assert len(addresses) == 4
 
 
-def test_create__not_on_sale_or_for_nobody__reverts(maker, model_id, operator, stranger):
-    with ape.reverts("create: model is not for sale"):
+def test_create__never_on_sale_or_for_nobody__reverts(maker, model_id, operator, stranger):
+    with ape.reverts("create: model was never for sale"):
         maker.create(model_id + 1, operator, sender=stranger)
     with ape.reverts("create: no operator"):
         maker.create(model_id, NOBODY, sender=stranger)
@@ -54,6 +54,4 @@ def test_create__by_a_splitter__reverts(splitter, model_id, operator, stranger):
 
 def test_begin__stranger__reverts(splitter, maker, stranger, refused_to_outsiders):
     for contract in (splitter, maker):
-        refused_to_outsiders(
-            contract.begin, 1, stranger, 1, reason="begin: caller is not the maker"
-        )
+        refused_to_outsiders(contract.begin, 1, stranger, reason="begin: caller is not the maker")

@@ -1,4 +1,5 @@
 import ape
+import pytest
 
 from cairn.chain import NATIVE_COIN
 
@@ -41,13 +42,39 @@ def test_split__terms_changed__counts_for_what_comes_after(
     assert splitter.owed(operator, dollar) == 30 + 100
 
 
-def test_split__off_sale__goes_by_the_last_terms_known(
-    splitter, dollar, model_id, operator, stranger, system, accounts, dollar_alliance
+@pytest.fixture
+def end_sale(system, model_id, accounts, dollar_alliance):
+    def end():
+        hands = accounts[dollar_alliance.timelock.address]
+        system.model_registry.end_sale(model_id, sender=hands)
+
+    return end
+
+
+def test_split__off_sale__goes_by_the_terms_that_the_sale_ended_with(
+    splitter, dollar, sale, end_sale, operator, stranger
 ):
-    hands = accounts[dollar_alliance.timelock.address]
-    system.model_registry.end_sale(model_id, sender=hands)
+    _, set_parts = sale
     dollar.mint(splitter, 100, sender=stranger)
     splitter.split(sender=stranger)
+    assert splitter.owed(operator, dollar) == 30
+    # New terms that nobody split by while they were in force.
+    set_parts(10_000, 0)
+    end_sale()
+    dollar.mint(splitter, 100, sender=stranger)
+    splitter.split(sender=stranger)
+    assert splitter.owed(operator, dollar) == 30 + 100
+
+
+def test_split__made_after_the_sale_ended__shares_out_what_was_paid_before(
+    maker, dollar, model_id, end_sale, operator, stranger, project
+):
+    address = maker.splitter_of(model_id, operator)
+    dollar.mint(address, 100, sender=stranger)
+    end_sale()
+    maker.create(model_id, operator, sender=stranger)
+    splitter = project.RevenueSplitter.at(address)
+    assert splitter.split(sender=stranger).return_value == 100
     assert splitter.owed(operator, dollar) == 30
 
 
