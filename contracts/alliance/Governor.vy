@@ -14,8 +14,8 @@
      GOV-3: only a proposal that succeeded is queued, only a queued one is executed, once, by the
      timelock.
      GOV-4: an executed call's target has the code that it had in the block of the proposal; an
-     account that had none then has none when all is done. Code behind a proxy or a delegation is
-     not seen.
+     account that had none then has none when all is done, but a delegation (EIP-7702) if it is
+     only paid. Code behind a proxy or a delegation is not seen.
      GOV-5: a proposer has one open (pending or active) proposal at most.
      GOV-6: a proposal that reaches its quorum late stays open for the extension from then, once.
      GOV-7: settings change only by the timelock, within the bounds below; the quorum of a proposal
@@ -170,7 +170,7 @@ def propose(
     codeless: uint256 = 0
     signatures_: DynArray[String[1], MAX_ACTIONS] = []
     for i: uint256 in range(len(targets), bound=MAX_ACTIONS):
-        if code_binding._bind(targets[i]):
+        if code_binding._bind(targets[i], len(calldatas[i]) == 0):
             codeless |= 1 << i
         signatures_.append("")
     proposals._cores[proposal_id] = (
@@ -297,7 +297,7 @@ def execute(
         # Afterwards, since an action can create what a later one calls.
         for i: uint256 in range(len(targets), bound=MAX_ACTIONS):
             if (codeless >> i) & 1 == 1:
-                code_binding._check_codeless(targets[i])
+                code_binding._check_codeless(targets[i], len(calldatas[i]) == 0)
     log IGovernor.ProposalExecuted(proposalId=proposal_id)
     return proposal_id
 
