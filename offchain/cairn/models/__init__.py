@@ -1,7 +1,14 @@
 """Models: scikit-learn estimators as integer programs, and their evaluation in bulk."""
 
 from cairn.models._affine import ExportError
-from cairn.models._card import CardError, CardFacts, read_card, write_card
+from cairn.models._card import (
+    CardError,
+    CardFacts,
+    MemberUpdate,
+    RoundFacts,
+    read_card,
+    write_card,
+)
 from cairn.models._export import EXPORTABLE, export
 from cairn.models._exported import ExportedProgram
 from cairn.models._files import ModelFileError, load, load_skops, save
@@ -16,7 +23,9 @@ __all__ = [
     "ExportError",
     "ExportedProgram",
     "Loss",
+    "MemberUpdate",
     "ModelFileError",
+    "RoundFacts",
     "describe",
     "export",
     "is_vectorised",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import yaml
@@ -22,6 +22,7 @@ from cairn.models._report import Loss, describe
 
 LIBRARY = "cairn"
 SYNTHETIC = "synthetic"
+FEDERATED = "federated-learning"
 
 MAX_CARD_BYTES = 262_144
 """Of a card that is read."""
@@ -34,12 +35,47 @@ class CardError(CairnError):
 
 
 @dataclass(frozen=True)
+class MemberUpdate:
+    """A member's part in a round. index: its place among the round's updates. n_readings: its weight.
+    root: its update's. data_root: of the batches it trained on. Roots are 0x and 64 hex digits.
+    """
+
+    index: int
+    member: str
+    n_readings: int
+    root: str
+    data_root: str
+
+
+@dataclass(frozen=True)
+class RoundFacts:
+    """How a training round made a version.
+
+    base_version: what it was trained from, 0 for nothing. estimator: what each member fitted, with
+    these hyper-parameters. rule: how the updates came together. parameters_root: of what they came
+    to. left_out: updates without effect, by their place in the round, and why.
+    """
+
+    base_version: int
+    plan_hash: str
+    estimator: str
+    hyperparameters: Mapping[str, str]
+    rule: str
+    features: tuple[str, ...]
+    target: str
+    parameters_root: str
+    included: tuple[MemberUpdate, ...]
+    left_out: Mapping[int, str]
+
+
+@dataclass(frozen=True)
 class CardFacts:
     """What a card says besides what the program and its loss show.
 
     name: the model's. datasets: names or CIDs of what it was trained on. synthetic: whether those
     data are simulated, which the card then says wherever it names them. registry: facts of the
-    registry, such as `model_id`, `alliance`, `chain_id`, `parent`.
+    registry, such as `model_id`, `alliance`, `chain_id`, `parent`. training: the round that made it,
+    if one did; what its members trained on then counts as datasets too.
     """
 
     name: str
@@ -49,6 +85,7 @@ class CardFacts:
     datasets: tuple[str, ...] = ()
     synthetic: bool = False
     registry: Mapping[str, int | str] | None = None
+    training: RoundFacts | None = None
 
 
 def write_card(
@@ -109,13 +146,17 @@ def _task(program: Program) -> str:
 
 
 def _datasets(facts: CardFacts) -> list[str]:
+    names = list(facts.datasets)
+    if facts.training is not None:
+        names += [f"sensor batches {one.data_root}" for one in facts.training.included]
     if not facts.synthetic:
-        return list(facts.datasets)
-    return [f"{name} ({SYNTHETIC})" for name in facts.datasets] or [f"{SYNTHETIC} data"]
+        return names
+    return [f"{name} ({SYNTHETIC})" for name in names] or [f"{SYNTHETIC} data"]
 
 
 def _front(facts: CardFacts, program: Program, loss: Loss | None) -> dict[str, Any]:
-    marked = [SYNTHETIC] if facts.synthetic else []
+    marked = [FEDERATED] if facts.training is not None else []
+    marked += [SYNTHETIC] if facts.synthetic else []
     tags = list(dict.fromkeys([*facts.tags, "tabular", "integer-program", *marked]))
     front: dict[str, Any] = {
         "license": facts.license,
@@ -150,7 +191,17 @@ def _front(facts: CardFacts, program: Program, loss: Loss | None) -> dict[str, A
         "synthetic_data": facts.synthetic,
         **dict(facts.registry or {}),
     }
+    if facts.training is not None:
+        front["cairn"]["round"] = _round_front(facts.training)
     return front
+
+
+def _round_front(training: RoundFacts) -> dict[str, Any]:
+    fields = asdict(training)
+    fields["features"] = list(training.features)
+    fields["included"] = [asdict(one) for one in training.included]
+    fields["left_out"] = {str(index): why for index, why in training.left_out.items()}
+    return fields
 
 
 def _results(loss: Loss) -> list[dict[str, Any]]:
@@ -217,6 +268,8 @@ def _body(facts: CardFacts, program: Program, loss: Loss | None, schema: Schema 
                 ("measure", "value"), [(one["name"], f"{one['value']:g}") for one in _results(loss)]
             ),
         ]
+    if facts.training is not None:
+        parts += _round_body(facts.training)
     parts += ["## Data", "", *(f"- {_line(name)}" for name in _datasets(facts))]
     if not _datasets(facts):
         parts.append("Not named.")
@@ -224,6 +277,32 @@ def _body(facts: CardFacts, program: Program, loss: Loss | None, schema: Schema 
         parts += ["", "## In the registry", ""]
         parts += [f"- {_line(str(key))}: {_line(str(one))}" for key, one in facts.registry.items()]
     return "\n".join(parts).rstrip() + "\n"
+
+
+def _round_body(training: RoundFacts) -> list[str]:
+    """Who took part, and what became of the updates."""
+    start = f"version {training.base_version}" if training.base_version else "nothing"
+    given = ", ".join(f"{key} {value}" for key, value in training.hyperparameters.items())
+    estimator = training.estimator + (f" ({given})" if given else "")
+    parts = [
+        "## How it was trained",
+        "",
+        f"Together, from {start}: each member fitted {_line(estimator)} to readings of its own sensors, "
+        f"to predict {_line(training.target)} from {_line(', '.join(training.features))}, and handed in "
+        f"an update; their {_line(training.rule).replace('_', ' ')} is the model. Plan "
+        f"`{training.plan_hash}`, parameters `{training.parameters_root}`: whoever has the updates' "
+        "files comes to the same integers.",
+        "",
+        *_table(
+            ("update", "member", "readings", "root"),
+            [(one.index, one.member, f"{one.n_readings:,}", one.root) for one in training.included],
+        ),
+    ]
+    if training.left_out:
+        parts += ["Without effect:", ""]
+        parts += [f"- update {index}: {_line(why)}" for index, why in training.left_out.items()]
+        parts.append("")
+    return parts
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 
 from cairn import chain
+from cairn.models import CardFacts, MemberUpdate, RoundFacts, write_card
 from cairn.operator._ports import AggregateFiles, OperatorError, VersionFile
 from cairn.training import (
     Aggregate,
@@ -16,7 +16,8 @@ from cairn.training import (
 )
 from cairn.training.updates import Int32s
 
-CARD_FORMAT = "cairn-card/1"
+UNKNOWN_LICENSE = "unknown"
+"""Hubs' word for it: a plan names none, and the alliance's to say."""
 
 
 def aggregate_round(
@@ -41,32 +42,44 @@ def aggregate_round(
     before = _parameters(previous(), plan) if plan.rule.momentum_permille else None
     aggregate = Aggregate.make(plan, included, start, before)
     program = derive_program(plan, aggregate.parameters)
-    card = {
-        "format": CARD_FORMAT,
-        "plan_hash": "0x" + plan.hash.hex(),
-        "estimator": plan.estimator.name,
-        "features": [feature.name for feature in plan.features],
-        "target": plan.target.name,
-        "parameters_root": "0x" + aggregate.root.hex(),
-        "program_hash": "0x" + program.hash.hex(),
-        "updates": [
-            {
-                "index": one.index,
-                "member": updates[one.index][0].member,
-                "root": "0x" + one.root.hex(),
-                "weight": one.update.weight,
-            }
+    training = RoundFacts(
+        base_version=posted_plan.base_version,
+        plan_hash=_hex(plan.hash),
+        estimator=plan.estimator.name,
+        hyperparameters=dict(plan.estimator.parameters),
+        rule=plan.rule.name,
+        features=tuple(feature.name for feature in plan.features),
+        target=plan.target.name,
+        parameters_root=_hex(aggregate.root),
+        included=tuple(
+            MemberUpdate(
+                index=one.index,
+                member=updates[one.index][0].member,
+                n_readings=one.update.weight,
+                root=_hex(one.root),
+                data_root=_hex(updates[one.index][0].data_root),
+            )
             for one in included
-        ],
-        "left_out": {str(index): reason for index, reason in left_out.items()},
-    }
+        ),
+        left_out=left_out,
+    )
+    card = CardFacts(
+        name=f"Model {posted_plan.model_id}, trained together",
+        license=UNKNOWN_LICENSE,
+        registry={"model_id": posted_plan.model_id},
+        training=training,
+    )
     return AggregateFiles(
         root=aggregate.root,
         aggregate=aggregate.to_bytes(),
         program=program.to_bytes(),
         program_hash=program.hash,
-        card=json.dumps(card, sort_keys=True, separators=(",", ":")).encode("ascii"),
+        card=write_card(card, program),
     )
+
+
+def _hex(digest: bytes) -> str:
+    return "0x" + digest.hex()
 
 
 def _parameters(file: VersionFile | None, plan: Plan) -> Int32s | None:
