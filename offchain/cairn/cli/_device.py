@@ -9,20 +9,12 @@ from typing import Any
 
 import click
 
-from cairn.chain import Call, PacketFormat, Receipt, Sender, System, open_account
+from cairn.chain import PacketFormat
+from cairn.cli._signing import send, signs
 from cairn.devices import RegisteredDevice, device_address, list_devices, parse_consent
 from cairn.settings import ConnectionSettings
 
 FORMATS = {"current": PacketFormat.CURRENT, "2021": PacketFormat.UNSIGNED_TEMPERATURE}
-
-account = click.option(
-    "--account", required=True, envvar="CAIRN_ACCOUNT", help="Ape account alias. Local: TEST::n."
-)
-passphrase_file = click.option(
-    "--passphrase-file",
-    type=click.Path(path_type=Path),
-    help="Else APE_ACCOUNTS_<alias>_PASSPHRASE.",
-)
 
 
 class DeviceAddress(click.ParamType):
@@ -51,8 +43,7 @@ def device() -> None:
 @click.option("--ioid", is_flag=True, help="By the device's ioID, which the account owns, instead.")
 @click.option("--period", "period_s", type=click.IntRange(1, 2_592_000), default=300)
 @click.option("--format", "format_", type=click.Choice(list(FORMATS)), default="current")
-@account
-@passphrase_file
+@signs
 def register(
     device: str,
     consent: str | None,
@@ -78,18 +69,17 @@ def register(
             word.signature[:32],
             word.signature[32:],
         )
-    receipt = _send(system, call, account, passphrase_file)
+    receipt = send(system, call, account, passphrase_file)
     click.echo(f"{device} is registered (transaction 0x{receipt.tx_hash.hex()})")
 
 
 @device.command()
 @click.argument("device", type=DeviceAddress())
-@account
-@passphrase_file
+@signs
 def revoke(device: str, account: str, passphrase_file: Path | None) -> None:
     """Take a sensor out of use, for good: it anchors nothing any more."""
     system = ConnectionSettings().connect()
-    receipt = _send(system, system.devices.revoke(device), account, passphrase_file)
+    receipt = send(system, system.devices.revoke(device), account, passphrase_file)
     click.echo(f"{device} is revoked (transaction 0x{receipt.tx_hash.hex()})")
 
 
@@ -129,8 +119,3 @@ def _bytes_of(text: str) -> bytes:
         raise click.UsageError(
             f"--consent {text}: neither hexadecimal nor a file: {error.strerror}"
         ) from None
-
-
-def _send(system: System, call: Call, account: str, passphrase_file: Path | None) -> Receipt:
-    signer = open_account(account, system.node, system.network, passphrase_file=passphrase_file)
-    return Sender(system.node, signer, chain_id=system.network.chain_id).send(call)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
-from cairn.chain import Call, Receipt, Sender, System, open_account
 from cairn.cli._operator import Coin
+from cairn.cli._signing import send, signs
 from cairn.domain.losses import LossKind, mean_loss
 from cairn.domain.rows import ValidationSet
 from cairn.errors import CairnError
@@ -25,14 +25,6 @@ from cairn.training import (
 
 KINDS = {kind.name.lower().replace("_", "-"): kind for kind in LossKind}
 
-account = click.option(
-    "--account", required=True, envvar="CAIRN_ACCOUNT", help="Ape account alias. Local: TEST::n."
-)
-passphrase_file = click.option(
-    "--passphrase-file",
-    type=click.Path(path_type=Path),
-    help="Else APE_ACCOUNTS_<alias>_PASSPHRASE.",
-)
 set_file = click.option(
     "--set",
     "set_path",
@@ -61,8 +53,7 @@ def evaluate() -> None:
 @click.option("--window", "window_s", type=int, default=86_400, show_default=True, help="Seconds.")
 @click.option("--lock", type=Coin(), default="2", show_default=True, help="Stake behind it, coin.")
 @click.option("--sealed", is_flag=True, help="Do not publish the set's file.")
-@account
-@passphrase_file
+@signs
 def post(
     model_id: int,
     version: int,
@@ -89,7 +80,7 @@ def post(
             lock_wei=lock,
             sealed=sealed,
         )
-    receipt = _send(system, call, account, passphrase_file)
+    receipt = send(system, call, account, passphrase_file)
     mean = mean_loss(losses.kind, losses.total, len(rows.rows))
     click.echo(
         f"evaluation {posted_id(system, receipt)}: {mean:.6g} a row on {len(rows.rows)} "
@@ -122,8 +113,7 @@ def verify(
 @evaluate.command()
 @evaluation_id
 @set_file
-@account
-@passphrase_file
+@signs
 def challenge(
     evaluation_id: int, set_path: Path | None, account: str, passphrase_file: Path | None
 ) -> None:
@@ -133,7 +123,7 @@ def challenge(
     with closing(connection.open_store()) as store:
         rows = None if set_path is None else read_set(set_path)
         call, found = challenge_call(system, store, evaluation_id, rows)
-    receipt = _send(system, call, account, passphrase_file)
+    receipt = send(system, call, account, passphrase_file)
     click.echo(
         f"evaluation {evaluation_id} is void: {found.reason} (transaction 0x{receipt.tx_hash.hex()})"
     )
@@ -142,14 +132,13 @@ def challenge(
 @evaluate.command()
 @evaluation_id
 @click.argument("index", type=click.IntRange(min=0))
-@account
-@passphrase_file
+@signs
 def demand(evaluation_id: int, index: int, account: str, passphrase_file: Path | None) -> None:
     """Demand that row INDEX be shown, against a bond: back if the evaluation falls, else the shower's."""
     system = ConnectionSettings().connect()
     bond_wei = system.evaluations.demand_bond_wei()
     call = system.evaluations.demand(evaluation_id, index, bond_wei=bond_wei)
-    receipt = _send(system, call, account, passphrase_file)
+    receipt = send(system, call, account, passphrase_file)
     click.echo(f"row {index} is demanded (transaction 0x{receipt.tx_hash.hex()})")
 
 
@@ -157,8 +146,7 @@ def demand(evaluation_id: int, index: int, account: str, passphrase_file: Path |
 @evaluation_id
 @click.argument("index", type=click.IntRange(min=0))
 @set_file
-@account
-@passphrase_file
+@signs
 def show(
     evaluation_id: int,
     index: int,
@@ -172,65 +160,60 @@ def show(
     with closing(connection.open_store()) as store:
         rows = None if set_path is None else read_set(set_path)
         call = show_call(system, store, evaluation_id, index, rows)
-    receipt = _send(system, call, account, passphrase_file)
+    receipt = send(system, call, account, passphrase_file)
     click.echo(f"row {index} is shown (transaction 0x{receipt.tx_hash.hex()})")
 
 
 @evaluate.command()
 @evaluation_id
-@account
-@passphrase_file
+@signs
 def settle(evaluation_id: int, account: str, passphrase_file: Path | None) -> None:
     """Let an evaluation that outlived its window stand: its stake is free again."""
     system = ConnectionSettings().connect()
-    receipt = _send(system, system.evaluations.settle(evaluation_id), account, passphrase_file)
+    receipt = send(system, system.evaluations.settle(evaluation_id), account, passphrase_file)
     click.echo(f"evaluation {evaluation_id} stands (transaction 0x{receipt.tx_hash.hex()})")
 
 
 @evaluate.command()
 @evaluation_id
 @click.argument("index", type=click.IntRange(min=0))
-@account
-@passphrase_file
+@signs
 def void(evaluation_id: int, index: int, account: str, passphrase_file: Path | None) -> None:
     """Void an evaluation whose row INDEX was demanded and not shown in time."""
     system = ConnectionSettings().connect()
     call = system.evaluations.void_unshown(evaluation_id, index)
-    receipt = _send(system, call, account, passphrase_file)
+    receipt = send(system, call, account, passphrase_file)
     click.echo(f"evaluation {evaluation_id} is void (transaction 0x{receipt.tx_hash.hex()})")
 
 
 @evaluate.command()
 @evaluation_id
 @click.argument("index", type=click.IntRange(min=0))
-@account
-@passphrase_file
+@signs
 def reclaim(evaluation_id: int, index: int, account: str, passphrase_file: Path | None) -> None:
     """Credit the bond of row INDEX to whom it is due, once the evaluation has ended."""
     system = ConnectionSettings().connect()
     call = system.evaluations.reclaim(evaluation_id, index)
-    receipt = _send(system, call, account, passphrase_file)
+    receipt = send(system, call, account, passphrase_file)
     click.echo(f"the bond of row {index} is credited (transaction 0x{receipt.tx_hash.hex()})")
 
 
 @evaluate.command()
-@account
-@passphrase_file
+@signs
 def withdraw(account: str, passphrase_file: Path | None) -> None:
     """Take out the bonds that are credited to the account."""
     system = ConnectionSettings().connect()
-    receipt = _send(system, system.evaluations.withdraw(), account, passphrase_file)
+    receipt = send(system, system.evaluations.withdraw(), account, passphrase_file)
     click.echo(f"the bonds are withdrawn (transaction 0x{receipt.tx_hash.hex()})")
 
 
 @evaluate.command()
 @evaluation_id
-@account
-@passphrase_file
+@signs
 def qualify(evaluation_id: int, account: str, passphrase_file: Path | None) -> None:
     """Show the registry an evaluation that stands and meets its model's rule: its version has passed."""
     system = ConnectionSettings().connect()
-    receipt = _send(system, system.models.qualify(evaluation_id), account, passphrase_file)
+    receipt = send(system, system.models.qualify(evaluation_id), account, passphrase_file)
     click.echo(
         f"the version of evaluation {evaluation_id} has passed "
         f"(transaction 0x{receipt.tx_hash.hex()})"
@@ -245,8 +228,3 @@ def read_set(path: Path) -> ValidationSet:
         raise EvaluationError(f"{path} cannot be read: {error.strerror}") from None
     except CairnError as error:
         raise EvaluationError(f"{path}: {error}") from None
-
-
-def _send(system: System, call: Call, account: str, passphrase_file: Path | None) -> Receipt:
-    signer = open_account(account, system.node, system.network, passphrase_file=passphrase_file)
-    return Sender(system.node, signer, chain_id=system.network.chain_id).send(call)

@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
 
 from cairn.catalog import CatalogSettings
-from cairn.chain import Call, Sender, Signer, System, open_account
+from cairn.chain import Sender, System
+from cairn.cli._signing import account_options, open_sender
 from cairn.cli.proposals import Commands
-
-
-class KeystoreHand:
-    """An account of Ape's keystore."""
-
-    def __init__(self, system: System, signer: Signer) -> None:
-        self._sender = Sender(system.node, signer, chain_id=system.network.chain_id)
-        self.address = signer.address
-
-    def send(self, call: Call) -> None:
-        self._sender.send(call)
 
 
 def connect() -> tuple[CatalogSettings, System]:
@@ -28,30 +17,8 @@ def connect() -> tuple[CatalogSettings, System]:
     return settings, settings.connect()
 
 
-def open_hand(system: System, given: dict[str, Any]) -> KeystoreHand:
-    signer = open_account(
-        given.pop("account"),
-        system.node,
-        system.network,
-        passphrase_file=given.pop("passphrase_file"),
-    )
-    return KeystoreHand(system, signer)
-
-
-def account_options() -> list[click.Parameter]:
-    return [
-        click.Option(
-            ["--account"],
-            required=True,
-            envvar="CAIRN_ACCOUNT",
-            help="Ape account alias. Local: TEST::n.",
-        ),
-        click.Option(
-            ["--passphrase-file"],
-            type=click.Path(path_type=Path),
-            help="Else APE_ACCOUNTS_<alias>_PASSPHRASE.",
-        ),
-    ]
+def open_hand(system: System, given: dict[str, Any]) -> Sender:
+    return open_sender(system, given.pop("account"), given.pop("passphrase_file"))
 
 
 _COMMANDS = Commands(connect, open_hand, account_options)

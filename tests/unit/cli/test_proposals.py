@@ -9,7 +9,7 @@ import pytest
 
 from cairn.chain import Terms
 from cairn.chain.fakes import FakeChain
-from cairn.cli.proposals import Desk, Request, read_requests
+from cairn.cli._drafting import Desk, Request, read_requests
 from cairn.governance import Action, ActionError, parse
 from cairn.governance.fakes import FakeNames
 
