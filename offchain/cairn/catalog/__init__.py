@@ -5,7 +5,7 @@ events, however and whenever they were read.
 """
 
 from cairn.catalog._follow import Follower, Sources
-from cairn.catalog._queries import PRODUCTION, Catalog, alias_text
+from cairn.catalog._queries import PRODUCTION, Catalog
 from cairn.catalog._records import (
     Alliance,
     Evaluation,
@@ -34,6 +34,5 @@ __all__ = [
     "Sale",
     "Sources",
     "Vote",
-    "alias_text",
     "open_catalog",
 ]

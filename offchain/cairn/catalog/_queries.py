@@ -54,16 +54,12 @@ from cairn.chain import (
     VoteCastWithParams,
     Withdrawn,
 )
+from cairn.domain.text import alias_text, printable
 
 PRODUCTION = "production"
 
 LEAST_MIN_STAKE_WEI = 10**18
 """Of whoever serves a model that asks for no other stake: the ledger's own."""
-
-
-def alias_text(alias: bytes) -> str:
-    """An alias as people write it; what is no UTF-8 becomes U+FFFD."""
-    return alias.rstrip(b"\0").decode("utf-8", "replace")
 
 
 class Catalog:
@@ -139,7 +135,7 @@ class Catalog:
         table = FACTS[AliasSet]
         with self._store.read() as db:
             rows = db.execute(_timed(AliasSet).where(table.c.model_id == model_id)).all()
-        return [Move(alias_text(row.alias), row.version, row.at or 0) for row in rows]
+        return [Move(printable(alias_text(row.alias)), row.version, row.at or 0) for row in rows]
 
     def terms(self, model_id: int) -> list[tuple[int, Sale]]:
         """All terms that a model was ever sold on, with their times, oldest first."""
@@ -341,7 +337,7 @@ def _models(db: Connection) -> list[ListedModel]:
     versions = {row.model_id: row.n for row in db.execute(counts)}
     aliases: dict[int, dict[str, int]] = defaultdict(dict)
     for row in db.execute(select(_newest(AliasSet, "model_id", "alias"))):
-        aliases[row.model_id][alias_text(row.alias)] = row.version
+        aliases[row.model_id][printable(alias_text(row.alias))] = row.version
     ended = {
         row.model_id: _place(row) for row in db.execute(select(_newest(SaleEnded, "model_id")))
     }

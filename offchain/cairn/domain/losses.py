@@ -31,6 +31,18 @@ class LossKind(IntEnum):
     ZERO_ONE = 2
     CROSS_ENTROPY = 3
 
+    @property
+    def words(self) -> str:
+        """As people call it."""
+        return _WORDS[self]
+
+
+_WORDS = {
+    LossKind.SQUARED: "squared error",
+    LossKind.ZERO_ONE: "zero-one loss",
+    LossKind.CROSS_ENTROPY: "cross-entropy",
+}
+
 
 LOSS_ONE = 2**32
 """One wrong answer, or one nat, in the loss."""

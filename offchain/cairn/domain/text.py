@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-__all__ = ["printable"]
+__all__ = ["alias_text", "printable"]
+
+
+def alias_text(alias: bytes) -> str:
+    """A model's alias, 32 bytes padded with zeros, as people write it.
+
+    No two aliases have one text: bytes that are no UTF-8 become lone surrogates, which `printable`
+    shows.
+    """
+    return alias.rstrip(b"\0").decode("utf-8", "surrogateescape")
 
 
 def printable(text: str, *, lines: bool = False) -> str:

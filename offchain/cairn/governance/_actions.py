@@ -35,7 +35,8 @@ from cairn.chain import (
 )
 from cairn.domain.channels import CHANNEL_NAMES, channel_index
 from cairn.domain.cid import Cid, CidError
-from cairn.domain.text import printable
+from cairn.domain.losses import LossKind
+from cairn.domain.text import alias_text, printable
 from cairn.errors import CairnError
 from cairn.governance._words import (
     Names,
@@ -204,10 +205,6 @@ def alias_bytes(alias: str) -> bytes:
     return raw.ljust(32, b"\0")
 
 
-def _alias_text(raw: bytes) -> str:
-    return raw.rstrip(b"\0").decode("utf-8", "surrogateescape")
-
-
 def _is_production(a: Arguments) -> bool:
     return bool(a["alias"] == PRODUCTION)
 
@@ -221,7 +218,7 @@ def _unpack_alias(values: tuple[Any, ...]) -> Arguments | None:
     model_id, alias, version = values
     if not alias.rstrip(b"\0"):
         return None
-    return {"model_id": model_id, "alias": _alias_text(alias), "version": version}
+    return {"model_id": model_id, "alias": alias_text(alias), "version": version}
 
 
 def _unpack_promote(values: tuple[Any, ...]) -> Arguments | None:
@@ -508,13 +505,18 @@ def _check_callers(a: Arguments) -> str | None:
     return None if 1 <= n <= most else f"{n} callers: one action takes 1 to {most}"
 
 
-LOSSES = {1: "squared error", 2: "zero-one loss", 3: "cross-entropy"}
+_LOSSES = {int(kind): kind.words for kind in LossKind}
 
 RULE = (
     Argument("model_id", Type.NUMBER, "The model's id."),
     Argument("is_required", Type.FLAG, "Whether a version needs an evaluation: yes or no."),
     Argument("validation_root", Type.HASH, "Of which set; zero: any accepted.", "0x" + "00" * 32),
-    Argument("loss_kind", Type.NUMBER, "1 squared error, 2 zero-one, 3 cross-entropy.", "1"),
+    Argument(
+        "loss_kind",
+        Type.NUMBER,
+        ", ".join(f"{number} {kind}" for number, kind in _LOSSES.items()) + ".",
+        "1",
+    ),
     Argument("max_mean_loss", Type.NUMBER, "At most so much a row, in the kind's unit."),
     Argument("window_s", Type.SECONDS, "How long it must have been open to challenge."),
     Argument("lock_wei", Type.COIN, "Stake that must have been behind it."),
@@ -527,7 +529,7 @@ def _unpack_rule(values: tuple[Any, ...]) -> Arguments | None:
 
 
 def _rule_words(a: Arguments, names: Names) -> str:
-    kind = LOSSES.get(a["loss_kind"], f"loss of kind {a['loss_kind']}")
+    kind = _LOSSES.get(a["loss_kind"], f"loss of kind {a['loss_kind']}")
     root = a["validation_root"]
     which = f"the set 0x{root.hex()}" if any(root) else "a set that the alliance accepted"
     what = (

@@ -115,6 +115,14 @@ def test_history__of_aliases__has_every_move_with_its_time(shop: FakeWorld, cata
     assert catalog().history(2) == []
 
 
+def test_models__aliases_that_are_no_text__are_shown_apart(shop: FakeWorld, catalog: Read) -> None:
+    for byte in (0x1B, 0xFE, 0xFF):
+        shop.registry.say(AliasSet(1, bytes([byte]).ljust(32, b"\0"), 2))
+    [model] = catalog().models(on_sale=True)
+    assert set(model.aliases) == {"candidate", "production", "\\x1b", "\\udcfe", "\\udcff"}
+    assert catalog().history(1)[-1].alias == "\\udcff"
+
+
 def test_versions__by_what_is_so_now__are_found(shop: FakeWorld, catalog: Read, air) -> None:
     found = catalog()
     assert [one.version for one in found.versions(model_id=1)] == [1, 2]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cairn.domain.text import printable
+from cairn.domain.text import alias_text, printable
 
 
 @pytest.mark.parametrize(
@@ -22,3 +22,11 @@ def test_printable__what_does_not_show_as_itself__is_escaped(text, shown):
 
 def test_printable__lines_kept__escapes_the_rest():
     assert printable("two\nlines\r\x00", lines=True) == "two\nlines\\r\\x00"
+
+
+def test_alias_text__of_two_aliases__is_never_the_same():
+    assert alias_text(b"production".ljust(32, b"\0")) == "production"
+    assert alias_text("Täler".encode().ljust(32, b"\0")) == "Täler"
+    odd = [alias_text(bytes([byte]).ljust(32, b"\0")) for byte in range(128, 256)]
+    assert len(set(odd)) == 128
+    assert printable(odd[0]) == "\\udc80"
