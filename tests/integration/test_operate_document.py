@@ -70,8 +70,11 @@ def test_document__each_command__does_what_it_says(
     assert "staked 5000000000000000000 wei" in told and "model 1 (small) is served now" in told
     assert '"status": "ok"' in told and "cairn_operator_up 1" in told
     assert "model 1 is not served any more" in told
-    assert "unbonding: 5000000000000000000 wei" in told
+    assert "model 1 is listed at https://operator.example/" in told
+    assert "reserve    1 coin behind receipts" in told
+    assert "unbonding stake: 5000000000000000000 wei" in told
     stakes = oracle.system.stakes
+    assert stakes.reserve_unbonding_wei(address) == COIN
     assert (stakes.stake_wei(address), stakes.unbonding_wei(address)) == (0, 5 * COIN)
     events = [json.loads(line)["event"] for line in log(tmp_path).splitlines()]
     assert events[0] == "started" and events[-1] == "stopped"

@@ -17,6 +17,9 @@ from cairn.cli._lazy import Entry, LazyGroup
 from cairn.errors import CairnError
 
 ENTRIES = {
+    "access": Entry(
+        "cairn.cli._access", "access", "See what a model asks of callers, and meet it."
+    ),
     "audit": Entry("cairn.cli._audit", "audit", "Check evidence back to the sensors' signatures."),
     "card": Entry("cairn.cli._card", "card", "Write a model's card, and read a version's."),
     "device": Entry("cairn.cli._device", "device", "Register, list and revoke sensors."),

@@ -12,7 +12,14 @@ from pydantic import ValidationError
 
 from cairn.logs import configure_logs
 from cairn.operator import OperatorError, Settings
-from cairn.operator.manage import initialise, look, resume, withdraw
+from cairn.operator.manage import (
+    initialise,
+    list_endpoint,
+    look,
+    resume,
+    withdraw,
+    withdraw_listing,
+)
 from cairn.operator.service import run as run_worker
 
 
@@ -82,10 +89,35 @@ def status(account: str | None, as_json: bool) -> None:
 @click.option(
     "--stake", type=Coin(), help="Coin that the stake shall be: only what it lacks is deposited."
 )
+@click.option(
+    "--reserve", type=Coin(), help="Coin that shall stand behind receipts of HTTP predictions."
+)
 @click.option("--model", "models", type=int, multiple=True, help="A model to serve; repeatable.")
-def init(account: str | None, stake: int | None, models: tuple[int, ...]) -> None:
-    """Bring the stake up to an amount and opt into models. What is done already is left as it is."""
-    for line in initialise(_settings(account), stake_wei=stake or 0, models=models):
+def init(
+    account: str | None, stake: int | None, reserve: int | None, models: tuple[int, ...]
+) -> None:
+    """Bring stake and reserve up to amounts and opt into models. What is done already is left as it is."""
+    settings = _settings(account)
+    for line in initialise(settings, stake_wei=stake or 0, reserve_wei=reserve or 0, models=models):
+        click.echo(line)
+
+
+@operator.command(name="list")
+@account
+@click.argument("model_id", type=click.IntRange(1))
+@click.argument("endpoint")
+def list_command(account: str | None, model_id: int, endpoint: str) -> None:
+    """Say in the registry at which URL you answer for a model that you serve with stake."""
+    for line in list_endpoint(_settings(account), model_id, endpoint):
+        click.echo(line)
+
+
+@operator.command(name="unlist")
+@account
+@click.argument("model_id", type=click.IntRange(1))
+def unlist_command(account: str | None, model_id: int) -> None:
+    """Take your URL for a model out of the registry."""
+    for line in withdraw_listing(_settings(account), model_id):
         click.echo(line)
 
 
@@ -101,14 +133,29 @@ def resume_command(account: str | None, model_id: int) -> None:
 @operator.command(name="withdraw")
 @account
 @click.option("--unbond", type=Coin(), help="Also begin to take this much stake out.")
-@click.option("--unbond-all", is_flag=True, help="Also begin to take out all that is free.")
+@click.option(
+    "--unbond-reserve", type=Coin(), help="Also begin to take this much of the reserve out."
+)
+@click.option(
+    "--unbond-all", is_flag=True, help="Also begin to take out all free stake, and the reserve."
+)
 @click.option("--opt-out", type=int, multiple=True, help="A model to serve no more; repeatable.")
 def withdraw_command(
-    account: str | None, unbond: int | None, unbond_all: bool, opt_out: tuple[int, ...]
+    account: str | None,
+    unbond: int | None,
+    unbond_reserve: int | None,
+    unbond_all: bool,
+    opt_out: tuple[int, ...],
 ) -> None:
-    """Pay out earnings and bounties, and stake that has finished unbonding."""
-    if unbond and unbond_all:
-        raise click.UsageError("give --unbond or --unbond-all, not both")
+    """Pay out earnings and bounties, and stake and reserve that have finished unbonding."""
+    if unbond_all and (unbond or unbond_reserve):
+        raise click.UsageError("--unbond-all leaves nothing to --unbond and --unbond-reserve")
     settings = _settings(account)
-    for line in withdraw(settings, unbond_wei=unbond or 0, unbond_all=unbond_all, opt_out=opt_out):
+    for line in withdraw(
+        settings,
+        unbond_wei=unbond or 0,
+        unbond_reserve_wei=unbond_reserve or 0,
+        unbond_all=unbond_all,
+        opt_out=opt_out,
+    ):
         click.echo(line)

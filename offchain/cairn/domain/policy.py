@@ -8,9 +8,12 @@ there, no second earlier. The contract's integers and these are the same.
 
 from __future__ import annotations
 
+import json
+import re
 from dataclasses import dataclass
 
 from eth_account.messages import SignableMessage, encode_typed_data
+from eth_utils.address import is_address, to_checksum_address
 
 from cairn.errors import CairnError
 
@@ -22,8 +25,10 @@ __all__ = [
     "Acceptance",
     "Bucket",
     "Credential",
+    "CredentialError",
     "Limit",
     "LimitError",
+    "read_credential",
 ]
 
 MAX_CAPACITY = 2**32 - 1
@@ -151,6 +156,47 @@ class Credential:
                 "expiresAt": self.expires_at,
             },
         )
+
+
+class CredentialError(CairnError):
+    """A file that is no credential; says why."""
+
+
+_FIELDS = ("issuer", "alliance", "subject", "serial", "expires_at", "signature")
+_UINT64 = 2**64
+
+
+def read_credential(data: bytes) -> tuple[Credential, bytes]:
+    """A credential and its signature, from the JSON object in which an issuer hands them over:
+    the fields of Credential, and `signature`, 0x and hexadecimal. Whether the issuer signed it is
+    the contract's to say.
+
+    Raises CredentialError.
+    """
+    try:
+        fields = json.loads(data)
+    except (ValueError, RecursionError):
+        raise CredentialError("not a credential: it is no JSON") from None
+    if not isinstance(fields, dict) or sorted(fields) != sorted(_FIELDS):
+        raise CredentialError(f"not a credential: give an object of {', '.join(_FIELDS)}")
+    for name in ("issuer", "alliance", "subject"):
+        if not is_address(fields[name]):
+            raise CredentialError(f"{name} is {fields[name]!r}: give an address, 0x and 40 digits")
+    for name in ("serial", "expires_at"):
+        number = fields[name]
+        if type(number) is not int or not 0 < number < _UINT64:
+            raise CredentialError(f"{name} is {number!r}: give a whole number from 1 to 2**64 - 1")
+    signature = fields["signature"]
+    if not isinstance(signature, str) or not re.fullmatch("0x([0-9a-fA-F]{2})+", signature):
+        raise CredentialError("signature: give 0x and hexadecimal digits, two a byte")
+    credential = Credential(
+        issuer=to_checksum_address(fields["issuer"]),
+        alliance=to_checksum_address(fields["alliance"]),
+        subject=to_checksum_address(fields["subject"]),
+        serial=fields["serial"],
+        expires_at=fields["expires_at"],
+    )
+    return credential, bytes.fromhex(signature[2:])
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -14,6 +15,7 @@ from cairn.chain import (
     position_of,
     spending_of,
 )
+from cairn.domain.text import printable
 from cairn.operator._budget import spent_on_challenges
 from cairn.operator._jobs import (
     CURSOR,
@@ -42,9 +44,15 @@ class OperatorStatus:
     locked_wei: int
     unbonding_wei: int
     unbonding_ready_at: int
+    reserve_wei: int
+    """Behind receipts of HTTP predictions."""
+    reserve_unbonding_wei: int
+    reserve_ready_at: int
     bounty_wei: int
     fees_spent_wei: int
     serves: tuple[int, ...]
+    listings: dict[int, str] = field(default_factory=dict)
+    """Model -> where the registry says that the account answers for it."""
     owed: dict[str, int] = field(default_factory=dict)
     """Currency -> earnings that `withdraw` would send."""
     requests: dict[str, int] = field(default_factory=dict)
@@ -76,11 +84,16 @@ class OperatorStatus:
             ("stake", f"{coin(self.stake_wei)}: {coin(self.free_wei)} free, the rest locked"),
             ("can back", self._backed()),
             ("unbonding", coin(self.unbonding_wei)),
+            ("reserve", f"{coin(self.reserve_wei)} behind receipts{self._leaving(coin)}"),
             ("bounties", coin(self.bounty_wei)),
             ("earned", ", ".join(f"{n} of {c}" for c, n in self.owed.items()) or "nothing owed"),
             ("fees paid", coin(self.fees_spent_wei)),
             ("challenges", f"{coin(self.challenges_spent_wei)} spent in 24 hours"),
             ("serves", ", ".join(f"model {one}" for one in self.serves) or "no model"),
+            *(
+                ("listed", f"model {one} at {printable(endpoint)}")
+                for one, endpoint in self.listings.items()
+            ),
             *(
                 ("SUSPENDED", f"model {model_id}: our answer to request {request_id} was wrong")
                 for model_id, request_id in self.suspended.items()
@@ -92,6 +105,10 @@ class OperatorStatus:
             ("read", f"up to block {self.next_block - 1} of {self.head_block}"),
         ]
         return "\n".join(f"{name:<10} {value}" for name, value in lines)
+
+    def _leaving(self, coin: Callable[[int], str]) -> str:
+        wei = self.reserve_unbonding_wei
+        return f", {coin(wei)} unbonding" if wei else ""
 
     def _backed(self) -> str:
         told = [f"{n} more answers to model {one}" for one, n in self.answers_backed.items()]
@@ -118,6 +135,10 @@ def read_status(system: System, account: str, store: Store | None = None) -> Ope
         for model_id in range(1, system.models.n_models() + 1)
         if stakes.is_serving(account, model_id)
     )
+    listed = {
+        model_id: system.models.listing(model_id, account)[0]
+        for model_id in range(1, system.models.n_models() + 1)
+    }
     free_wei = stakes.free_wei(account)
     backed: dict[int, int] = {}
     for model_id in serves:
@@ -154,8 +175,12 @@ def read_status(system: System, account: str, store: Store | None = None) -> Ope
         locked_wei=stakes.locked_wei(account),
         unbonding_wei=stakes.unbonding_wei(account),
         unbonding_ready_at=stakes.unbonding_ready_at(account),
+        reserve_wei=stakes.reserve_wei(account),
+        reserve_unbonding_wei=stakes.reserve_unbonding_wei(account),
+        reserve_ready_at=stakes.reserve_ready_at(account),
         bounty_wei=stakes.bounty_wei(account),
         serves=serves,
+        listings={one: endpoint for one, endpoint in listed.items() if endpoint},
         answers_backed=backed,
         owed={currency: amount for currency, amount in owed.items() if amount},
         **kept,
