@@ -11,6 +11,9 @@ SCENARIOS: dict[str, Scenario] = {}
 
 CURVE_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 SUPPLY = sum(HOLDINGS) * SHARE
+# The types of a ballot by signature, EIP-712.
+BALLOT = "uint256 proposalId,uint8 support,address voter,uint256 nonce"
+EXTENDED = f"{BALLOT},string reason,bytes params"
 
 
 def scenario(function: Scenario) -> Scenario:

@@ -7,11 +7,27 @@ scenario goes there.
 
 from __future__ import annotations
 
-from tools.governance import governor_scenarios, timelock_scenarios, token_scenarios
+from tools.governance import (
+    executing_scenarios,
+    governor_scenarios,
+    proposing_scenarios,
+    timelock_scenarios,
+    token_scenarios,
+    voting_scenarios,
+)
 from tools.governance._scenario import SCENARIOS
 from tools.governance.pair import Pair
 
-__all__ = ["SCENARIOS", "governor_scenarios", "run", "timelock_scenarios", "token_scenarios"]
+__all__ = [
+    "SCENARIOS",
+    "executing_scenarios",
+    "governor_scenarios",
+    "proposing_scenarios",
+    "run",
+    "timelock_scenarios",
+    "token_scenarios",
+    "voting_scenarios",
+]
 
 
 def run(pair: Pair, name: str) -> None:
