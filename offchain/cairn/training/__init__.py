@@ -16,6 +16,7 @@ from cairn.training.errors import (
     EvaluationError,
     PlanError,
     TableError,
+    TrainerError,
     TrainingError,
     UpdateError,
 )
@@ -30,7 +31,7 @@ from cairn.training.evaluations import (
     posted_id,
     show_call,
 )
-from cairn.training.local import Prepared, predict, prepare, train
+from cairn.training.local import Prepared, predict, prepare, train, train_prepared
 from cairn.training.plans import (
     EstimatorPlan,
     FeaturePlan,
@@ -49,6 +50,13 @@ from cairn.training.rules import (
     weighted_mean_coordinate,
 )
 from cairn.training.selection import Selection, SetLosses, best_set, mean_losses, program_of_set
+from cairn.training.trainers import (
+    ArrayLayout,
+    ProcessTrainer,
+    Trainer,
+    evaluate_with,
+    train_with,
+)
 from cairn.training.updates import (
     Update,
     data_root,
@@ -63,6 +71,7 @@ from cairn.training.workers import map_all, spread
 __all__ = [
     "Aggregate",
     "AggregateError",
+    "ArrayLayout",
     "Assessment",
     "EstimatorPlan",
     "EvaluationError",
@@ -73,6 +82,7 @@ __all__ = [
     "PlanError",
     "PostedUpdate",
     "Prepared",
+    "ProcessTrainer",
     "Rule",
     "RulePlan",
     "ScalePlan",
@@ -80,6 +90,8 @@ __all__ = [
     "SetLosses",
     "TableError",
     "TargetPlan",
+    "Trainer",
+    "TrainerError",
     "TrainingError",
     "TrimmedMean",
     "Update",
@@ -96,6 +108,7 @@ __all__ = [
     "decode_integers",
     "derive_program",
     "encode_integers",
+    "evaluate_with",
     "find_posted",
     "integers_root",
     "integers_tree",
@@ -113,6 +126,8 @@ __all__ = [
     "spread",
     "tiles_of",
     "train",
+    "train_prepared",
+    "train_with",
     "unite",
     "usable_updates",
     "verify_round",

@@ -7,6 +7,7 @@ __all__ = [
     "EvaluationError",
     "PlanError",
     "TableError",
+    "TrainerError",
     "TrainingError",
     "UpdateError",
 ]
@@ -25,6 +26,10 @@ class PlanError(TrainingError, ValueError):
 
 class TableError(TrainingError):
     """A table of readings that a member cannot train on."""
+
+
+class TrainerError(TrainingError):
+    """A trainer of a member's own that does not do what the plan and the adapter ask."""
 
 
 class UpdateError(TrainingError):

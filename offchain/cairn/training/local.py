@@ -28,7 +28,17 @@ from cairn.training.forests import grow
 from cairn.training.plans import UNIT_BITS, Plan
 from cairn.training.updates import Int32s, Update, vector
 
-__all__ = ["Prepared", "columns", "predict", "prepare", "quantise", "standardise", "start", "train"]
+__all__ = [
+    "Prepared",
+    "columns",
+    "predict",
+    "prepare",
+    "quantise",
+    "standardise",
+    "start",
+    "train",
+    "train_prepared",
+]
 
 Int64s: TypeAlias = npt.NDArray[np.int64]
 Floats: TypeAlias = npt.NDArray[np.float64]
@@ -210,8 +220,12 @@ def train(plan: Plan, readings: pd.DataFrame, base: Int32s | None = None) -> Upd
     no start, and trees have no base.
     Raises TableError if the readings do not suit the plan, UpdateError if training diverges.
     """
+    return train_prepared(plan, prepare(plan, readings), base)
+
+
+def train_prepared(plan: Plan, rows: Prepared, base: Int32s | None = None) -> Update:
+    """`train`, on rows that `prepare` has made: it need not be done again each round."""
     begin = start(plan, base)
-    rows = prepare(plan, readings)
     if plan.estimator.family == "trees":
         return Update(grow(plan, rows.features, rows.target), weight=rows.n_readings)
     fit = _fit_dense if plan.estimator.family == "dense" else _fit_linear
