@@ -15,6 +15,7 @@ from cairn.training.errors import (
     AggregateError,
     EvaluationError,
     PlanError,
+    PrivacyError,
     TableError,
     TrainerError,
     TrainingError,
@@ -32,6 +33,7 @@ from cairn.training.evaluations import (
     show_call,
 )
 from cairn.training.local import Prepared, predict, prepare, train, train_prepared
+from cairn.training.manifests import UpdateManifest
 from cairn.training.plans import (
     EstimatorPlan,
     FeaturePlan,
@@ -40,6 +42,7 @@ from cairn.training.plans import (
     ScalePlan,
     TargetPlan,
 )
+from cairn.training.privacy import Guard, PrivacyStatement, epsilon_of
 from cairn.training.rules import (
     Median,
     Rule,
@@ -76,12 +79,15 @@ __all__ = [
     "EstimatorPlan",
     "EvaluationError",
     "FeaturePlan",
+    "Guard",
     "IncludedUpdate",
     "Median",
     "Plan",
     "PlanError",
     "PostedUpdate",
     "Prepared",
+    "PrivacyError",
+    "PrivacyStatement",
     "ProcessTrainer",
     "Rule",
     "RulePlan",
@@ -96,6 +102,7 @@ __all__ = [
     "TrimmedMean",
     "Update",
     "UpdateError",
+    "UpdateManifest",
     "Verdict",
     "WeightedMean",
     "aggregate_coordinate",
@@ -108,6 +115,7 @@ __all__ = [
     "decode_integers",
     "derive_program",
     "encode_integers",
+    "epsilon_of",
     "evaluate_with",
     "find_posted",
     "integers_root",

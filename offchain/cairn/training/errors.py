@@ -6,6 +6,7 @@ __all__ = [
     "AggregateError",
     "EvaluationError",
     "PlanError",
+    "PrivacyError",
     "TableError",
     "TrainerError",
     "TrainingError",
@@ -22,6 +23,10 @@ class PlanError(TrainingError, ValueError):
 
     A ValueError too, so that pydantic adds the place of a part within the plan.
     """
+
+
+class PrivacyError(TrainingError):
+    """Noise or a bound that guards nothing, or an epsilon that cannot be had."""
 
 
 class TableError(TrainingError):

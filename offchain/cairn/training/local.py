@@ -23,9 +23,10 @@ from sklearn.linear_model import (  # type: ignore[import-untyped, unused-ignore
 
 from cairn.domain.integers import INT32_MAX, INT32_MIN, MISSING
 from cairn.training.descent import NetworkLoss, descend, forward, initial
-from cairn.training.errors import TableError, UpdateError
+from cairn.training.errors import PrivacyError, TableError, UpdateError
 from cairn.training.forests import grow
 from cairn.training.plans import UNIT_BITS, Plan
+from cairn.training.privacy import Guard
 from cairn.training.updates import Int32s, Update, vector
 
 __all__ = [
@@ -133,8 +134,17 @@ def predict(plan: Plan, parameters: Int32s, features: Int64s) -> Floats:
     return y
 
 
-def quantise(plan: Plan, delta: Floats) -> Int32s:
-    """Clip a float update to the plan's L2 bound, then round it to units of 2^-16."""
+def quantise(
+    plan: Plan,
+    delta: Floats,
+    guard: Guard | None = None,
+    rng: np.random.Generator | None = None,
+) -> Int32s:
+    """Clip a float update to the plan's L2 bound, then round it to units of 2^-16.
+
+    With a guard, its bound holds too, and its noise is added before rounding. What noise carries past
+    the plan's bound at a coordinate is held to it, as the aggregate would.
+    """
     if not np.isfinite(delta).all():
         raise UpdateError(
             "training diverged: a parameter is not finite; lower eta0 or raise alpha in the plan"
@@ -143,8 +153,11 @@ def quantise(plan: Plan, delta: Floats) -> Int32s:
     # Scaled by the largest first: the squares of huge values would overflow.
     largest = float(np.abs(units).max(initial=0.0))
     norm = largest * float(np.linalg.norm(units / largest)) if largest else 0.0
-    if norm > plan.clip:
-        units = units * (plan.clip / norm)
+    bound = plan.clip if guard is None else min(plan.clip, guard.clip)
+    if norm > bound:
+        units = units * (bound / norm)
+    if guard is not None:
+        units = units + guard.noise(len(units), rng)
     # The clip bound is an integer, so rounding keeps each coordinate within it.
     return vector(np.clip(np.rint(units), -plan.clip, plan.clip).astype(np.int64))
 
@@ -210,28 +223,40 @@ def start(plan: Plan, base: Int32s | None) -> Floats:
     return theta
 
 
-def train(plan: Plan, readings: pd.DataFrame, base: Int32s | None = None) -> Update:
+def train(
+    plan: Plan,
+    readings: pd.DataFrame,
+    base: Int32s | None = None,
+    guard: Guard | None = None,
+) -> Update:
     """Fit the plan's estimator on a member's readings; the update is relative to `base`.
 
     readings: one row each, in device integers, MISSING where there is none; columns as the plan
     names them, others are not looked at: the frame of `cairn.devices.training_table`.
     base: the base version's parameters, shape (n_parameters,); None for a first round, whose base
     is zero. SGD and MLP estimators start from it; the other averaged ones have one optimum and need
-    no start, and trees have no base.
+    no start, and trees have no base. guard: the bound and the noise that the update gets before it
+    leaves; say beside it what `guard.statement` says.
     Raises TableError if the readings do not suit the plan, UpdateError if training diverges.
     """
-    return train_prepared(plan, prepare(plan, readings), base)
+    return train_prepared(plan, prepare(plan, readings), base, guard)
 
 
-def train_prepared(plan: Plan, rows: Prepared, base: Int32s | None = None) -> Update:
+def train_prepared(
+    plan: Plan, rows: Prepared, base: Int32s | None = None, guard: Guard | None = None
+) -> Update:
     """`train`, on rows that `prepare` has made: it need not be done again each round."""
     begin = start(plan, base)
     if plan.estimator.family == "trees":
+        if guard is not None:
+            raise PrivacyError(
+                "trees take no noise: a split is a reading's own value; average instead"
+            )
         return Update(grow(plan, rows.features, rows.target), weight=rows.n_readings)
     fit = _fit_dense if plan.estimator.family == "dense" else _fit_linear
     theta = fit(plan, rows.z, rows.target, begin)
     before = np.zeros_like(theta) if base is None else begin
-    return Update(quantise(plan, theta - before), weight=rows.n_readings)
+    return Update(quantise(plan, theta - before, guard), weight=rows.n_readings)
 
 
 def _fit_dense(plan: Plan, z: Floats, t: Floats, begin: Floats) -> Floats:

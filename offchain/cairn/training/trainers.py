@@ -21,6 +21,7 @@ import numpy.typing as npt
 from cairn.training.errors import TrainerError
 from cairn.training.local import Floats, quantise, start
 from cairn.training.plans import UNIT_BITS, Plan
+from cairn.training.privacy import Guard
 from cairn.training.updates import Int32s, Update
 
 __all__ = ["ArrayLayout", "Arrays", "ProcessTrainer", "Trainer", "evaluate_with", "train_with"]
@@ -120,6 +121,7 @@ def train_with(
     *,
     config: Config | None = None,
     units_first: bool = False,
+    guard: Guard | None = None,
 ) -> Update:
     """A member's update by a trainer of his own, relative to `base`, clipped and quantised.
 
@@ -140,7 +142,7 @@ def train_with(
     if not isinstance(n_examples, int | np.integer) or n_examples < 1:
         raise TrainerError(f"the trainer was fitted on {n_examples!r} examples: at least one")
     before = np.zeros_like(begin) if base is None else begin
-    return Update(quantise(plan, layout.to_row(arrays) - before), weight=int(n_examples))
+    return Update(quantise(plan, layout.to_row(arrays) - before, guard), weight=int(n_examples))
 
 
 def evaluate_with(
