@@ -43,6 +43,7 @@ from cairn.training.plans import (
     TargetPlan,
 )
 from cairn.training.privacy import Guard, PrivacyStatement, epsilon_of
+from cairn.training.report import MemberEffect, RoundReport, VersionLoss
 from cairn.training.rules import (
     Median,
     Rule,
@@ -82,6 +83,7 @@ __all__ = [
     "Guard",
     "IncludedUpdate",
     "Median",
+    "MemberEffect",
     "Plan",
     "PlanError",
     "PostedUpdate",
@@ -89,6 +91,7 @@ __all__ = [
     "PrivacyError",
     "PrivacyStatement",
     "ProcessTrainer",
+    "RoundReport",
     "Rule",
     "RulePlan",
     "ScalePlan",
@@ -104,6 +107,7 @@ __all__ = [
     "UpdateError",
     "UpdateManifest",
     "Verdict",
+    "VersionLoss",
     "WeightedMean",
     "aggregate_coordinate",
     "aggregate_updates",

@@ -14,7 +14,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from cairn.domain.integers import INT32_MAX
+from cairn.domain.integers import INT32_MAX, MISSING
 from cairn.domain.losses import LOSS_ONE, MAX_CROSS_ENTROPY, MAX_SQUARED, LossKind
 from cairn.domain.programs import MOST_BIAS, OutputMode, Program
 from cairn.domain.rows import ValidationSet
@@ -22,7 +22,7 @@ from cairn.models import predict
 from cairn.training.aggregation import aggregate_updates
 from cairn.training.derive import derive_program, output_mode, unite
 from cairn.training.errors import AggregateError
-from cairn.training.plans import Plan
+from cairn.training.plans import UNIT_BITS, Plan
 from cairn.training.updates import Int32s
 from cairn.training.workers import Progress, map_all
 
@@ -85,22 +85,62 @@ def mean_losses(
     return float(np.where(valid & known, np.minimum(total - right, most), most).mean())
 
 
-class _DenseRows:
-    """Rows ready for the integer layers of any aggregate: what its program says, without a program.
+class _Rows:
+    """Rows ready for any aggregate of a plan: what its program says, without a program.
 
-    Building a program hashes its chunks; a search asks for some fifty aggregates a round.
+    Building one hashes its words and packs its lanes; a search asks for hundreds of aggregates.
     """
 
     def __init__(self, plan: Plan, features: Int64s) -> None:
         self.mode = output_mode(plan)
+        ranges = plan.ranges
+        imputed = np.where(features == MISSING, np.array(ranges.imputed), features)
+        self.valid: Sets = ~(imputed == MISSING).any(axis=1)
+        held = np.clip(imputed, np.array(ranges.lo), np.array(ranges.hi))
+        self.held: Int64s = held - np.array(ranges.centers)
+
+    def outputs(self, parameters: Int32s) -> Int64s:
+        raise NotImplementedError
+
+
+class _LinearRows(_Rows):
+    """For `linear_program_from_aggregate`."""
+
+    def __init__(self, plan: Plan, features: Int64s) -> None:
+        super().__init__(plan, features)
+        self.plan, self.features = plan, features
+        shifts = plan.ranges.shifts
+        self.top = max(0, plan.target.shift - UNIT_BITS, *shifts)
+        self.places = np.array([self.top - shift for shift in shifts])
+        self.shift = UNIT_BITS - plan.target.shift + self.top
+        half = (1 << self.shift) >> 1
+        self.offset = (plan.target.center << self.shift) + half
+        self.most = np.abs(self.held).max(axis=0, initial=1)
+
+    def outputs(self, parameters: Int32s) -> Int64s:
+        wide = parameters.astype(np.int64)
+        multipliers = wide[1:] << self.places
+        bound = float(np.abs(multipliers).astype(np.float64) @ self.most)
+        bound += abs(self.offset) + abs(float(wide[0])) * 2.0**self.top
+        if bound >= 2.0**62:
+            # Past 64 bits: the program itself, in Python's integers if need be.
+            outputs, _ = predict(derive_program(self.plan, parameters), self.features)
+            return outputs
+        sums = self.held @ multipliers + ((int(wide[0]) << self.top) + self.offset)
+        scores: Int64s = np.clip(sums >> self.shift, -INT32_MAX, INT32_MAX)
+        return scores[:, None]
+
+
+class _DenseRows(_Rows):
+    """For `dense_program_from_aggregate`."""
+
+    def __init__(self, plan: Plan, features: Int64s) -> None:
+        super().__init__(plan, features)
         self.scales = plan.dense_scales()
-        ranges = self.scales.ranges
-        missing = features == -(2**31)
-        imputed = np.where(missing, np.array(ranges.imputed), features)
-        self.valid: Sets = ~(imputed == -(2**31)).any(axis=1)
-        held = np.clip(imputed, np.array(ranges.lo), np.array(ranges.hi)) - np.array(ranges.centers)
         multipliers = np.array(self.scales.multipliers, dtype=np.int64)
-        self.inputs: Int64s = (held * multipliers + self.scales.rounding) >> self.scales.input_shift
+        self.inputs: Int64s = (
+            self.held * multipliers + self.scales.rounding
+        ) >> self.scales.input_shift
 
     def outputs(self, parameters: Int32s) -> Int64s:
         wide = parameters.astype(np.int64)
@@ -180,8 +220,11 @@ class SetLosses:
         self.progress = progress
         self.features = np.array([row.features for row in rows.rows], dtype=np.int64)
         self.targets = np.array([row.target for row in rows.rows], dtype=np.int64)
-        dense = plan.estimator.family == "dense"
-        self.rows = _DenseRows(plan, self.features) if dense else None
+        self.rows: _Rows | None = None
+        if plan.estimator.family == "linear":
+            self.rows = _LinearRows(plan, self.features)
+        elif plan.estimator.family == "dense":
+            self.rows = _DenseRows(plan, self.features)
         self.known: dict[bytes, float] = {}
 
     @property
@@ -213,12 +256,9 @@ class SetLosses:
             outputs = self.rows.outputs(self._parameters(updates, weights))
             valid, mode = self.rows.valid, self.rows.mode
         else:
-            if plan.estimator.family == "trees":
-                if not updates:
-                    return float("inf")  # there is no forest without trees
-                program = unite(plan, updates)
-            else:
-                program = derive_program(plan, self._parameters(updates, weights))
+            if not updates:
+                return float("inf")  # there is no forest without trees
+            program = unite(plan, updates)
             outputs, valid = predict(program, self.features)
             mode = program.output_mode
         return mean_losses(self.kind, mode, plan.target.decimals, outputs, valid, self.targets)

@@ -20,6 +20,7 @@ from cairn.training import (
     SetLosses,
     TrainingError,
     best_set,
+    derive_program,
     program_of_set,
     spread,
     train,
@@ -103,6 +104,22 @@ def test_compute__any_parameters__has_the_programs_outputs(
     held = np.clip(update, -plan.clip, plan.clip)
     assert losses.rows is not None
     assert tuple(losses.rows.outputs(held)[0].tolist()) == program.run(row)
+
+
+@given(
+    parameters=st.lists(st.integers(-(2**31), 2**31 - 1), min_size=4, max_size=4),
+    row=st.tuples(
+        st.integers(-(2**31), 2**31 - 1), st.integers(0, 10_000), st.integers(30_000, 110_000)
+    ),
+)
+@settings(max_examples=50)
+def test_compute__any_linear_parameters__has_the_programs_outputs(
+    plan: Plan, parameters: list[int], row: tuple[int, int, int]
+) -> None:
+    update = np.array(parameters, dtype=np.int32)
+    losses = SetLosses(plan, [update], [1], ValidationSet((Row(row, 0),)), LossKind.SQUARED)
+    assert losses.rows is not None
+    assert tuple(losses.rows.outputs(update)[0].tolist()) == derive_program(plan, update).run(row)
 
 
 def _members(plan: Plan, table: pd.DataFrame, n_bad: int) -> tuple[list[np.ndarray], ValidationSet]:
