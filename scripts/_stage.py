@@ -135,6 +135,8 @@ class Stage:
             {
                 # On this machine and for this story only: nobody else reaches it.
                 "CAIRN_SERVE_ACCESS": "open",
+                "CAIRN_SERVE_ACCOUNT": f"TEST::{OPERATOR_INDEX}",
+                "CAIRN_SERVE_POLL_S": "1",
                 "CAIRN_SERVE_PORT": str(self.api_port),
             },
             port=self.api_port,

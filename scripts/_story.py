@@ -25,10 +25,11 @@ from cairn.devices import (
     simulate_fleet,
     training_table,
 )
-from cairn.domain.integers import unpack_features
+from cairn.domain.integers import pack_features, unpack_features
 from cairn.domain.losses import LossKind, mean_loss
 from cairn.domain.programs import Program
 from cairn.domain.rows import ValidationSet, evaluate
+from cairn.domain.signed_receipts import SignedReceipt
 from cairn.errors import CairnError
 from cairn.training import Plan, RulePlan, train
 from scripts._governance import FOR, PRODUCTION, Action, propose
@@ -44,6 +45,7 @@ DEVICES_EACH = 2
 PACKETS_EACH = 7 * DAY_S // 300  # a week at the Pebble's default period
 PERIOD_S = 300
 STAKE_WEI = 20 * COIN
+RESERVE_WEI = 10 * COIN
 LOCK_WEI = 2 * COIN
 POOL = 300 * COIN
 PRICE_WEI = COIN // 2
@@ -338,10 +340,13 @@ def open_shop(stage: Stage, cast: Cast) -> None:
     stage.chapter("An operator stakes coin, and starts his worker and his API")
     ledger = cast.system.stake_ledger
     stage.note("StakeLedger.deposit", ledger.deposit(value=STAKE_WEI, sender=cast.operator))
+    put = ledger.deposit_reserve(value=RESERVE_WEI, sender=cast.operator)
+    stage.note("StakeLedger.deposit_reserve", put)
     stage.note("StakeLedger.opt_in", ledger.opt_in(cast.model_id, sender=cast.operator))
     stage.start_operator(cast.operator)
     stage.say(
-        f"staked {STAKE_WEI // COIN} coin on model {cast.model_id}; the worker runs as its own process"
+        f"staked {STAKE_WEI // COIN} coin on model {cast.model_id}, and put {RESERVE_WEI // COIN} behind "
+        "what he signs over HTTP; the worker runs as its own process"
     )
 
 
@@ -519,7 +524,9 @@ def sell(stage: Stage, cast: Cast) -> None:
     stage.note_event("InferenceMarket.settle", market.Settled)
 
     cast.answers["HTTP"] = ask_http(stage, cast)
-    stage.say_answer("the API (HTTP)", schema, cast.answers["HTTP"])
+    stage.say_answer(
+        "the API (HTTP, with a receipt that the operator signed)", schema, cast.answers["HTTP"]
+    )
     cast.answers["Python"] = run_valid(load_program(stage, cast), schema.encode(QUESTION))
     stage.say_answer("the Python interpreter", schema, cast.answers["Python"])
     if len(set(cast.answers.values())) != 1:
@@ -542,8 +549,13 @@ def ask_http(stage: Stage, cast: Cast) -> tuple[int, ...]:
     response = httpx.post(f"{stage.api_url}/v2/models/{MODEL}/infer", json=body, timeout=10)
     if response.status_code != 200:
         raise stage.failure(f"the API answered {response.status_code}: {response.text}")
-    raw = [o for o in response.json()["outputs"] if o["datatype"] == "INT32"]
-    return tuple(value for output in raw for value in output["data"])
+    answer = response.json()
+    [raw] = [o["data"] for o in answer["outputs"] if o["datatype"] == "INT32"]
+    asked, said = AIR_QUALITY.encode_packed(QUESTION), pack_features(raw)
+    signed = SignedReceipt.from_answer(answer["parameters"], [asked], [said])
+    signed.check()
+    (stage.var / "receipt.json").write_bytes(signed.to_json())
+    return tuple(raw)
 
 
 def share_income(stage: Stage, cast: Cast) -> None:

@@ -3,6 +3,7 @@
 from cairn.audit._fake import FakeLedger
 from cairn.audit._findings import EXIT_CODES, Finding, State
 from cairn.audit._ports import Absent, Ledger
+from cairn.audit._receipts import wrong_row
 from cairn.audit._walk import Auditor
 
 __all__ = [
@@ -13,4 +14,5 @@ __all__ = [
     "Finding",
     "Ledger",
     "State",
+    "wrong_row",
 ]

@@ -54,6 +54,16 @@ class ChainLedger:
     def chain_id(self) -> int:
         return self._system.network.chain_id
 
+    def now(self) -> int:
+        return self._system.node.head().timestamp
+
+    def receipt_judge(self) -> bytes:
+        return bytes.fromhex(self._system.receipts.address[2:])
+
+    def reserve(self, operator: str) -> tuple[int, int]:
+        stakes = self._system.stakes
+        return stakes.reserve_wei(operator), stakes.reserve_since(operator)
+
     # --- records -----------------------------------------------------------------------------
 
     def request(self, request_id: int) -> Request:

@@ -35,6 +35,9 @@ class FakeLedger:
     """`failures` names methods that cannot be read now, with the error that they raise."""
 
     chain_id: int = 4690
+    time: int = 1_700_000_000
+    judge: bytes = bytes(20)
+    reserves: dict[str, tuple[int, int]] = field(default_factory=dict)
     requests: dict[int, Request] = field(default_factory=dict)
     requested_events: dict[int, Requested] = field(default_factory=dict)
     answered_events: dict[int, Answered] = field(default_factory=dict)
@@ -50,6 +53,17 @@ class FakeLedger:
     anchored_events: dict[int, BatchAnchored] = field(default_factory=dict)
     devices: dict[str, Device] = field(default_factory=dict)
     failures: dict[str, CairnError] = field(default_factory=dict)
+
+    def now(self) -> int:
+        self._fail("now")
+        return self.time
+
+    def receipt_judge(self) -> bytes:
+        return self.judge
+
+    def reserve(self, operator: str) -> tuple[int, int]:
+        self._fail("reserve")
+        return self.reserves.get(operator, (0, 0))
 
     def request(self, request_id: int) -> Request:
         return self._get("request", self.requests, request_id)

@@ -53,3 +53,15 @@ class Finding:
 
 EXIT_CODES = {State.HELD: 0, State.BROKEN: 3, State.NOT_VISIBLE: 4}
 """What `cairn audit` exits with; 1 and 2 are every command's codes for errors."""
+
+
+def held(link: str, subject: str, detail: str, *children: Finding) -> Finding:
+    return Finding(link, subject, State.HELD, detail, children)
+
+
+def broken(link: str, subject: str, detail: str, *children: Finding) -> Finding:
+    return Finding(link, subject, State.BROKEN, detail, children)
+
+
+def unseen(link: str, subject: str, detail: str) -> Finding:
+    return Finding(link, subject, State.NOT_VISIBLE, detail)

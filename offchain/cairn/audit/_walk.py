@@ -10,8 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from cairn.audit._findings import Finding, State
+from cairn.audit._findings import Finding, broken, held, unseen
 from cairn.audit._ports import Absent, Ledger
+from cairn.audit._receipts import reserve, signature
 from cairn.chain import (
     Aggregate,
     Batch,
@@ -32,6 +33,8 @@ from cairn.domain.keccak import keccak256
 from cairn.domain.merkle import MerkleTree, packet_leaves
 from cairn.domain.packets import PacketError, PacketFormat, PacketVerifier
 from cairn.domain.programs import Program
+from cairn.domain.receipts import Receipt
+from cairn.domain.signed_receipts import SignedReceipt
 from cairn.errors import CairnError
 from cairn.storage import BlockMismatch, ContentStore, MalformedContent, StorageError
 from cairn.training import (
@@ -104,15 +107,16 @@ class Auditor:
             (request.terms_id, asked.terms_id, "terms"),
         ):
             if recorded != logged:
-                return _broken(link, subject, f"the {what} logged are not those recorded")
+                return broken(link, subject, f"the {what} logged are not those recorded")
         answer, outputs = self._answer(request_id)
-        return _held(
+        sold = [] if outputs is None else [(asked.features, outputs)]
+        return held(
             link,
             subject,
             f"asked by {request.requester} on chain {self.ledger.chain_id}; "
             f"features {_numbers(asked.features)}",
             answer,
-            self._terms(request.terms_id, asked.model_id, asked.features, outputs),
+            self._terms(request.terms_id, asked.model_id, sold),
         )
 
     def purchase(self, tx_hash: bytes) -> Finding:
@@ -121,17 +125,37 @@ class Auditor:
         name = f"transaction 0x{tx_hash.hex()}"
         if not bought:
             raise Absent(f"{name} bought no prediction on chain {self.ledger.chain_id}")
-        return _held(
+        return held(
             "prediction",
             name,
             f"computed by the contract on chain {self.ledger.chain_id}",
-            *(self._terms(one.terms_id, one.model_id, one.features, one.outputs) for one in bought),
+            *(
+                self._terms(one.terms_id, one.model_id, [(one.features, one.outputs)])
+                for one in bought
+            ),
+        )
+
+    def receipt(self, signed: SignedReceipt) -> Finding:
+        """Audit what an operator signed over HTTP: who signed it, what stands behind it, and whether
+        the program says the same.
+        """
+        receipt = signed.receipt
+        link, subject = "prediction", f"receipt 0x{receipt.digest(signed.domain).hex()}"
+        sold = [(one.features, one.outputs) for one in signed.predictions]
+        return held(
+            link,
+            subject,
+            f"{len(sold)} of {'a row' if len(sold) == 1 else 'rows'}, issued at "
+            f"{receipt.issued_at} for chain {signed.domain.chain_id}",
+            signature(signed, self.ledger),
+            reserve(signed, self.ledger),
+            self._terms(receipt.terms_id, receipt.model_id, sold, receipt),
         )
 
     def version(self, model_id: int, version: int) -> Finding:
         """Audit a version: its program, its round, its data. Raises Absent if there is none."""
         self.ledger.version(model_id, version)
-        return self._version(model_id, version, None, None)
+        return self._version(model_id, version)
 
     def batch(self, batch_id: int) -> Finding:
         """Audit one batch of readings. Raises Absent if there is none."""
@@ -145,23 +169,28 @@ class Auditor:
         request = self.ledger.request(request_id)
         status = (request.status.name or "?").lower()
         if request.answered_at == 0:
-            return _unseen(link, subject, f"nobody answered it; it is {status}"), None
+            return unseen(link, subject, f"nobody answered it; it is {status}"), None
         try:
             answered = self._see(link, subject, lambda: self.ledger.answered(request_id))
         except _Stop as stop:
             return stop.finding, None
         outputs = answered.outputs
         if keccak256(outputs) != request.outputs_hash:
-            return _broken(link, subject, "the outputs logged are not those recorded"), outputs
+            return broken(link, subject, "the outputs logged are not those recorded"), outputs
         if request.status == Status.SLASHED:
             detail = f"a challenge proved {_numbers(outputs)} wrong; its operator was slashed"
-            return _broken(link, subject, detail), outputs
+            return broken(link, subject, detail), outputs
         detail = f"{_numbers(outputs)} by {answered.operator}, {status}"
-        return _held(link, subject, detail), outputs
+        return held(link, subject, detail), outputs
 
     def _terms(
-        self, terms_id: int, model_id: int, features: bytes, outputs: bytes | None
+        self,
+        terms_id: int,
+        model_id: int,
+        sold: Sequence[tuple[bytes, bytes]],
+        receipt: Receipt | None = None,
     ) -> Finding:
+        """Of predictions sold under them: (features, outputs), packed."""
         link, subject = "terms", f"terms {terms_id}"
         try:
             terms = self._see(link, subject, lambda: self.ledger.terms(terms_id))
@@ -169,16 +198,22 @@ class Auditor:
             return stop.finding
         if terms.model_id != model_id:
             detail = f"they are of model {terms.model_id}, not of model {model_id}"
-            return _broken(link, subject, detail)
-        return _held(
+            return broken(link, subject, detail)
+        if receipt is not None and (terms.version, terms.program_hash) != (
+            receipt.version,
+            receipt.program_hash,
+        ):
+            detail = f"they are of version {terms.version}, not of what the receipt names"
+            return broken(link, subject, detail)
+        return held(
             link,
             subject,
             f"name version {terms.version} of model {model_id}",
-            self._version(model_id, terms.version, features, outputs),
+            self._version(model_id, terms.version, sold),
         )
 
     def _version(
-        self, model_id: int, number: int, features: bytes | None, outputs: bytes | None
+        self, model_id: int, number: int, sold: Sequence[tuple[bytes, bytes]] = ()
     ) -> Finding:
         link, subject = "version", f"version {number} of model {model_id}"
         self.progress(subject)
@@ -188,15 +223,15 @@ class Auditor:
         except _Stop as stop:
             return stop.finding
         children = [
-            self._program(version, features, outputs),
+            self._program(version, sold),
             self._round(model_id, model, version),
         ]
         if version.parent:
-            children.append(self._version(model_id, version.parent, None, None))
+            children.append(self._version(model_id, version.parent))
         detail = f"of {model.name}, registered at {version.registered_at}"
-        return _held(link, subject, detail, *children)
+        return held(link, subject, detail, *children)
 
-    def _program(self, version: Version, features: bytes | None, outputs: bytes | None) -> Finding:
+    def _program(self, version: Version, sold: Sequence[tuple[bytes, bytes]]) -> Finding:
         link, subject = "program", _hex(version.program_hash)
         try:
             data = self._fetch(link, subject, version.program_cid)
@@ -204,14 +239,9 @@ class Auditor:
         except _Stop as stop:
             return stop.finding
         if program.hash != version.program_hash:
-            return _broken(link, subject, f"its content hashes to {_hex(program.hash)}")
-        children = []
-        if features is not None and outputs is not None:
-            again = program.run_packed(features)
-            detail = f"the program, run again, gives {_numbers(again)}"
-            make = _held if again == outputs else _broken
-            children.append(make("outputs", _numbers(outputs), detail))
-        return _held(link, subject, f"{len(data)} bytes have this hash", *children)
+            return broken(link, subject, f"its content hashes to {_hex(program.hash)}")
+        children = [_outputs(program, sold)] if sold else []
+        return held(link, subject, f"{len(data)} bytes have this hash", *children)
 
     # --- how it was trained ------------------------------------------------------------------
 
@@ -219,7 +249,7 @@ class Auditor:
         link, subject = "round", f"round {version.round_id}"
         if version.round_id == 0:
             detail = "governance registered this version: its training is not on record"
-            return _unseen(link, "no round", detail)
+            return unseen(link, "no round", detail)
         self.progress(subject)
         ledger, round_id = self.ledger, version.round_id
         try:
@@ -252,23 +282,23 @@ class Auditor:
         made = self._aggregate(aggregate, plan, updates, usable, start)
         children = (plan_found, made, *links)
         if wrong:
-            return _broken(link, subject, "; ".join(wrong), *children)
+            return broken(link, subject, "; ".join(wrong), *children)
         detail = f"finalized with {len(updates)} updates; it registered this version"
-        return _held(link, subject, detail, *children)
+        return held(link, subject, detail, *children)
 
     def _plan(self, record: PlanRecord) -> tuple[Plan | None, Finding]:
         link, subject = "plan", _hex(record.plan_hash)
         try:
             data = self._fetch(link, subject, record.plan_cid)
             if keccak256(data) != record.plan_hash:
-                raise _Stop(_broken(link, subject, f"its file hashes to {_hex(keccak256(data))}"))
+                raise _Stop(broken(link, subject, f"its file hashes to {_hex(keccak256(data))}"))
             plan = self._read(link, subject, lambda: Plan.from_json(data))
         except _Stop as stop:
             return None, stop.finding
         if plan.rule.weight_cap != record.weight_cap:
             detail = f"it caps weights at {plan.rule.weight_cap}, the chain at {record.weight_cap}"
-            return plan, _broken(link, subject, detail)
-        return plan, _held(link, subject, f"{len(data)} bytes have this hash")
+            return plan, broken(link, subject, detail)
+        return plan, held(link, subject, f"{len(data)} bytes have this hash")
 
     def _start_of(self, model_id: int, parent: int, plan: Plan | None) -> _Start | Finding:
         """What a round went on from; a finding if it is out of sight."""
@@ -279,7 +309,7 @@ class Auditor:
             if base is None:
                 subject = f"parameters of version {parent}"
                 detail = "governance registered it: they are not known"
-                raise _Stop(_unseen("derivation", subject, detail))
+                raise _Stop(unseen("derivation", subject, detail))
             if plan is None or not plan.rule.momentum_permille or version.parent == 0:
                 return _Start(base)
             # None where governance registered it: then nothing carries on.
@@ -298,7 +328,7 @@ class Auditor:
         data = self._fetch(link, subject, posted.cid)
         file = self._read(link, subject, lambda: _aggregate_file(data))
         if file.root != version.parameters_root:
-            raise _Stop(_broken(link, subject, f"its file has root {_hex(file.root)}"))
+            raise _Stop(broken(link, subject, f"its file has root {_hex(file.root)}"))
         return version, file.parameters
 
     def _aggregate(
@@ -316,9 +346,9 @@ class Auditor:
         except _Stop as stop:
             return stop.finding
         if file.root != aggregate.root:
-            return _broken(link, subject, f"its file has root {_hex(file.root)}")
+            return broken(link, subject, f"its file has root {_hex(file.root)}")
         detail = f"posted by {aggregate.operator}; its file has this root"
-        return _held(
+        return held(
             link, subject, detail, _derivation(aggregate, data, plan, updates, usable, start)
         )
 
@@ -352,13 +382,13 @@ class Auditor:
             if not wrong:
                 return replace(stop.finding, children=tuple(children)), False
             wrong.append(stop.finding.detail)
-            return _broken(link, subject, "; ".join(wrong), *children), False
+            return broken(link, subject, "; ".join(wrong), *children), False
         if root != update.root:
             wrong.append(f"its file has root {_hex(root)}, posted was {_hex(update.root)}")
         if wrong:
-            return _broken(link, subject, "; ".join(wrong), *children), root == update.root
+            return broken(link, subject, "; ".join(wrong), *children), root == update.root
         detail = f"weighs {update.weight} readings; its file has the root that was posted"
-        return _held(link, subject, detail, *children), True
+        return held(link, subject, detail, *children), True
 
     # --- what it was trained on --------------------------------------------------------------
 
@@ -372,22 +402,22 @@ class Auditor:
         detail = f"{batch.count} readings of {batch.device}, anchored at {batch.anchored_at}"
         children = (self._packets(batch_id, batch),)
         if member is not None and batch.owner != member:
-            return _broken(link, subject, f"it is of {batch.owner}, not of {member}", *children)
+            return broken(link, subject, f"it is of {batch.owner}, not of {member}", *children)
         if alliance is not None and batch.alliance != alliance:
             detail = f"it was anchored for another alliance, {batch.alliance}"
-            return _broken(link, subject, detail, *children)
+            return broken(link, subject, detail, *children)
         if batch.state is BatchState.VOID:
-            return _broken(link, subject, "it was proved faulty or never opened: void", *children)
+            return broken(link, subject, "it was proved faulty or never opened: void", *children)
         if batch.state is not BatchState.MATURE:
-            return replace(_unseen(link, subject, "its spot check is not over"), children=children)
-        return _held(link, subject, detail, *children)
+            return replace(unseen(link, subject, "its spot check is not over"), children=children)
+        return held(link, subject, detail, *children)
 
     def _packets(self, batch_id: int, batch: Batch) -> Finding:
         link, subject = "packets", f"packets of batch {_short(batch_id)}"
         try:
             anchored = self._see(link, subject, lambda: self.ledger.anchored(batch_id))
             if not anchored.cid:
-                raise _Stop(_unseen(link, subject, "their owner keeps them and named no file"))
+                raise _Stop(unseen(link, subject, "their owner keeps them and named no file"))
             data = self._fetch(link, subject, anchored.cid)
             device, packets = self._read(link, subject, lambda: split_batch(data))
         except _Stop as stop:
@@ -407,9 +437,9 @@ class Auditor:
                 anchor = _hex(anchored.root)
                 wrong.append(f"their Merkle root is {_hex(root)}, anchored was {anchor}")
         if wrong:
-            return _broken(link, subject, "; ".join(wrong), signatures)
+            return broken(link, subject, "; ".join(wrong), signatures)
         detail = f"{len(packets)} packets have the anchored root {_hex(anchored.root)}"
-        return _held(link, subject, detail, signatures)
+        return held(link, subject, detail, signatures)
 
     def _signatures(self, batch_id: int, batch: Batch, packets: Sequence[bytes]) -> Finding:
         link, subject = "signatures", f"signatures of batch {_short(batch_id)}"
@@ -444,9 +474,9 @@ class Auditor:
             )
         if wrong:
             more = f"; and {len(wrong) - MAX_NAMED} more" if len(wrong) > MAX_NAMED else ""
-            return _broken(link, subject, "; ".join(wrong[:MAX_NAMED]) + more)
+            return broken(link, subject, "; ".join(wrong[:MAX_NAMED]) + more)
         detail = f"device {batch.device} signed each of the {len(packets)} packets"
-        return _held(link, subject, detail)
+        return held(link, subject, detail)
 
     # --- looking -----------------------------------------------------------------------------
 
@@ -456,20 +486,20 @@ class Auditor:
         try:
             return look()
         except Absent as error:
-            raise _Stop(_broken(link, subject, str(error))) from error
+            raise _Stop(broken(link, subject, str(error))) from error
         except CairnError as error:
-            raise _Stop(_unseen(link, subject, f"the chain cannot be read: {error}")) from error
+            raise _Stop(unseen(link, subject, f"the chain cannot be read: {error}")) from error
 
     def _fetch(self, link: str, subject: str, cid: bytes) -> bytes:
         """Fetch content. Bytes that are not what their id says break the link."""
         try:
             return self.store.fetch(Cid.from_bytes(cid))
         except (BlockMismatch, MalformedContent) as error:
-            raise _Stop(_broken(link, subject, str(error))) from error
+            raise _Stop(broken(link, subject, str(error))) from error
         except StorageError as error:
-            raise _Stop(_unseen(link, subject, str(error))) from error
+            raise _Stop(unseen(link, subject, str(error))) from error
         except CairnError as error:
-            raise _Stop(_broken(link, subject, f"no content id: {error}")) from error
+            raise _Stop(broken(link, subject, f"no content id: {error}")) from error
 
     @staticmethod
     def _read(link: str, subject: str, work: Callable[[], _T]) -> _T:
@@ -477,7 +507,7 @@ class Auditor:
         try:
             return work()
         except CairnError as error:
-            raise _Stop(_broken(link, subject, str(error))) from error
+            raise _Stop(broken(link, subject, str(error))) from error
 
 
 def _derivation(
@@ -493,7 +523,7 @@ def _derivation(
     if isinstance(start, Finding):
         return replace(start, subject=subject, detail=f"{start.subject}: {start.detail}")
     if plan is None:
-        return _unseen(link, subject, "the plan cannot be read, so it cannot be followed again")
+        return unseen(link, subject, "the plan cannot be read, so it cannot be followed again")
     posted = [PostedUpdate(i, update.root, update.weight) for i, (update, _) in enumerate(updates)]
     out_of_sight = {i for i, is_usable in enumerate(usable) if not is_usable}
     verdict = verify_round(
@@ -507,8 +537,29 @@ def _derivation(
         unusable=out_of_sight,
     )
     if not verdict.matches:
-        return _broken(link, subject, verdict.reason)
-    return _held(link, subject, "the updates, averaged again, make this aggregate and program")
+        return broken(link, subject, verdict.reason)
+    return held(link, subject, "the updates, averaged again, make this aggregate and program")
+
+
+def _outputs(program: Program, sold: Sequence[tuple[bytes, bytes]]) -> Finding:
+    """Whether a program, run again, says what was sold: (features, outputs), packed."""
+    wrong = [
+        (place, again, outputs)
+        for place, (features, outputs) in enumerate(sold)
+        if (again := program.run_packed(features)) != outputs
+    ]
+    link = "outputs"
+    if wrong:
+        place, again, outputs = wrong[0]
+        more = f", and {len(wrong) - 1} more rows are wrong" if len(wrong) > 1 else ""
+        where = f" of row {place}" if len(sold) > 1 else ""
+        detail = f"the program, run again, gives {_numbers(again)}{where}{more}"
+        return broken(link, _numbers(outputs), detail)
+    if len(sold) == 1:
+        outputs = sold[0][1]
+        detail = f"the program, run again, gives {_numbers(outputs)}"
+        return held(link, _numbers(outputs), detail)
+    return held(link, f"of {len(sold)} rows", "the program, run again, gives the same for each")
 
 
 def _aggregate_file(data: bytes) -> AggregateFile:
@@ -527,18 +578,6 @@ def _data_root(batch_ids: Sequence[int]) -> bytes | None:
         return data_root(batch_ids)
     except UpdateError:
         return None
-
-
-def _held(link: str, subject: str, detail: str, *children: Finding) -> Finding:
-    return Finding(link, subject, State.HELD, detail, children)
-
-
-def _broken(link: str, subject: str, detail: str, *children: Finding) -> Finding:
-    return Finding(link, subject, State.BROKEN, detail, children)
-
-
-def _unseen(link: str, subject: str, detail: str) -> Finding:
-    return Finding(link, subject, State.NOT_VISIBLE, detail)
 
 
 def _hex(data: bytes) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Callable
 from contextlib import nullcontext
 
@@ -20,6 +21,7 @@ MARKS = {State.HELD: "[green]✓ held[/]", State.BROKEN: "[red]✗ broken[/]"}
 MARKS[State.NOT_VISIBLE] = "[yellow]? not visible[/]"
 
 MAX_ID = 2**256 - 1
+PIPE_WIDTH = 1_000
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead.")
 
@@ -88,7 +90,9 @@ def show(found: Finding, as_json: bool) -> int:
         verdict = {"state": found.worst().value, "finding": found.as_json()}
         click.echo(json.dumps(verdict, ensure_ascii=False))
     else:
-        console = Console(soft_wrap=True, highlight=False)
+        # A pipe has no width, and would otherwise get 80 columns of each line.
+        width = None if sys.stdout.isatty() else PIPE_WIDTH
+        console = Console(soft_wrap=True, highlight=False, width=width)
         console.print(tree_of(found))
         console.print(summary(found))
     return EXIT_CODES[found.worst()]

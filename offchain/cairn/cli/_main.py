@@ -36,6 +36,7 @@ ENTRIES = {
     "providers": Entry("cairn.cli._models", "providers", "Search the operators with stake."),
     "serve": Entry("cairn.cli._serve", "serve", "Serve models over HTTP."),
     "storage": Entry("cairn.cli._storage", "storage", "Add, fetch, pin and check content."),
+    "verify": Entry("cairn.cli._verify", "verify", "Check a receipt, and challenge a wrong one."),
     "versions": Entry("cairn.cli._models", "versions", "List and search versions of models."),
 }
 

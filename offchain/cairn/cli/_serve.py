@@ -9,7 +9,7 @@ from cairn.cli._main import installed_version
 from cairn.errors import CairnError
 from cairn.serving import ServingSettings, create_app
 from cairn.serving import serve as run_server
-from cairn.serving.chain import ChainCatalog, decode_program
+from cairn.serving.chain import ChainCatalog, decode_program, open_signer
 from cairn.settings import ConnectionSettings
 
 
@@ -20,6 +20,11 @@ from cairn.settings import ConnectionSettings
     "--access",
     type=click.Choice(["closed", "open"]),
     help="Who may ask: nobody, or everybody without payment.  [CAIRN_SERVE_ACCESS; closed]",
+)
+@click.option(
+    "--account",
+    help="Ape account alias of the operator, who signs receipts. Local: TEST::n.  "
+    "[CAIRN_SERVE_ACCOUNT; none: unsigned]",
 )
 @click.option("--models", help="Registry ids such as 1,4, or `all`.  [CAIRN_SERVE_MODELS; all]")
 def serve(**options: object) -> None:
@@ -37,7 +42,10 @@ def serve(**options: object) -> None:
     store = connection.open_store()
     try:
         catalog = ChainCatalog(system, store)
-        app = create_app(settings, catalog, decode_program, version=installed_version())
+        signer = open_signer(system, settings) if settings.account else None
+        app = create_app(
+            settings, catalog, decode_program, signer=signer, version=installed_version()
+        )
         run_server(app, settings)
     finally:
         store.close()

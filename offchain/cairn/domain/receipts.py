@@ -24,6 +24,7 @@ __all__ = [
     "input_commitment",
     "prediction_leaf",
     "receipt_tree",
+    "row_salt",
 ]
 
 RECEIPT_LIFE_S = 7 * 86_400
@@ -46,6 +47,11 @@ def input_commitment(salt: bytes, features: bytes) -> bytes:
     if len(salt) != 32:
         raise ValueError(f"a salt of {len(salt)} bytes: give 32")
     return keccak256(_INPUT_DOMAIN + salt + features)
+
+
+def row_salt(seed: bytes, index: int) -> bytes:
+    """The salt of one row of an answer whose rows share a seed of 32 random bytes."""
+    return keccak256(seed + _word(index))
 
 
 def prediction_leaf(commitment: bytes, outputs: bytes) -> bytes:

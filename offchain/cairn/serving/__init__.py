@@ -1,7 +1,7 @@
 """The API: the Open Inference Protocol over the models that a registry offers."""
 
 from cairn.serving._access import AccessGate, ClosedGate, OpenGate
-from cairn.serving._app import UNSIGNED, create_app
+from cairn.serving._app import create_app
 from cairn.serving._board import ModelBoard
 from cairn.serving._catalog import FakeCatalog, ModelCatalog, Offer
 from cairn.serving._errors import (
@@ -19,6 +19,7 @@ from cairn.serving._errors import (
 from cairn.serving._loading import Decoder, LoadedModel, load
 from cairn.serving._logs import configure_logs
 from cairn.serving._predictor import FakePredictor, Predictor, Row
+from cairn.serving._receipts import UNSIGNED, ReceiptSigner
 from cairn.serving._server import serve
 from cairn.serving._settings import ServingSettings
 
@@ -38,6 +39,7 @@ __all__ = [
     "OpenGate",
     "Predictor",
     "ProgramRejected",
+    "ReceiptSigner",
     "Refused",
     "Row",
     "ServingError",

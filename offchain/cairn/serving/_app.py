@@ -36,10 +36,8 @@ from cairn.serving._oip import (
     ServerMetadata,
     ServerReady,
 )
+from cairn.serving._receipts import UNSIGNED, ReceiptSigner
 from cairn.serving._settings import ServingSettings
-
-UNSIGNED = "unsigned: no receipt"
-"""What `parameters.receipt` says until the server signs its answers."""
 
 PLATFORM = "cairn-program_1"
 _log = logging.getLogger("cairn.serving")
@@ -78,7 +76,12 @@ _ANSWER: dict[str, Any] = {
         "program_hash": "0x5f1c…",
         "terms_id": 5,
         "chain_id": 4690,
-        "receipt": UNSIGNED,
+        "receipt": "0x3b0c…1c",
+        "receipt_root": "0x77aa…",
+        "receipt_issued_at": 1793059200,
+        "receipt_seed": "0x91fe…",
+        "receipt_judge": "0x8a79…",
+        "operator": "0x15d3…",
     },
     "outputs": [
         {
@@ -100,13 +103,14 @@ def create_app(
     *,
     gate: AccessGate | None = None,
     board: ModelBoard | None = None,
+    signer: ReceiptSigner | None = None,
     version: str = "unknown",
 ) -> FastAPI:
     """The application. While it runs, a background task keeps its models in step with the registry.
 
     `decode` makes what runs a program from its bytes; `gate` decides who may ask (default: what
-    the settings name); `board` holds the models (default: one that follows `catalog`); `version`
-    is what the server says of itself.
+    the settings name); `board` holds the models (default: one that follows `catalog`); `signer` signs
+    the answers (default: nobody, and they say so); `version` is what the server says of itself.
     """
     models = board or ModelBoard(catalog, settings, decode)
     who_may_ask = gate or gate_of(settings)
@@ -169,7 +173,8 @@ def create_app(
         """What a model takes and gives, by the registry's schema."""
         found = models.find(model, version)
         offer = found.offer
-        parameters = _provenance(found, models.chain_id)
+        signing = signer.describe() if signer else {"receipt": UNSIGNED}
+        parameters = _provenance(found, models.chain_id) | signing
         return codec.metadata_of(
             offer.name, offer.version, PLATFORM, found.schema, parameters, offer.aliases
         )
@@ -202,7 +207,7 @@ def create_app(
         fields.update(model_id=found.offer.model_id, version=found.offer.version)
         who_may_ask.check(found.offer, request.headers)
         body = await read_body(request, settings.max_body_bytes, settings.body_timeout_s)
-        work = partial(_answer, found, body, _provenance(found, models.chain_id), settings.max_rows)
+        work = partial(_answer, found, body, models, signer, settings.max_rows)
         # Many rows, or a large program, would hold up everybody else on the event loop.
         is_small = (
             len(body) <= settings.inline_bytes and found.predictor.n_words <= settings.inline_words
@@ -214,7 +219,11 @@ def create_app(
 
 
 def _answer(
-    found: LoadedModel, body: bytes, provenance: Parameters, max_rows: int
+    found: LoadedModel,
+    body: bytes,
+    models: ModelBoard,
+    signer: ReceiptSigner | None,
+    max_rows: int,
 ) -> tuple[str, int]:
     """The answer to a request's body, as JSON, and its number of rows. Raises ServingError."""
     asked = codec.parse_request(body)
@@ -224,11 +233,14 @@ def _answer(
     valid = [result for result in results if result is not None]
     if len(valid) != len(rows):
         raise Unfit(codec.invalid_rows(rows, results, found.schema))
+    receipt: Parameters = {"receipt": UNSIGNED}
+    if signer is not None:
+        receipt = signer.sign(found.offer, rows, valid, models.chain_time)
     answer = InferenceResponse(
         model_name=found.offer.name,
         model_version=str(found.offer.version),
         id=asked.id if asked.id is not None else request_id.get() or "",
-        parameters=provenance,
+        parameters=_provenance(found, models.chain_id) | receipt,
         outputs=codec.outputs_of(valid, found.schema, wanted),
     )
     return answer.model_dump_json(), len(rows)
@@ -242,7 +254,6 @@ def _provenance(found: LoadedModel, chain_id: int | None) -> Parameters:
         "program_hash": "0x" + found.offer.program_hash.hex(),
         "terms_id": found.offer.terms_id,
         "chain_id": chain_id or 0,
-        "receipt": UNSIGNED,
     }
 
 

@@ -61,6 +61,7 @@ class ModelBoard:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.chain_id: int | None = None
+        self.chain_time = 0  # the newest block's, when the registry was last read
         self._catalog = catalog
         self._settings = settings
         self._decode = decode
@@ -197,11 +198,11 @@ class ModelBoard:
 
     async def _refresh(self) -> None:
         try:
-            chain_id, ids = await self._ask_registry("models", self._which)
+            chain_id, chain_time, ids = await self._ask_registry("models", self._which)
         except CairnError as error:
             self._say(f"the registry could not be read: {error}")
             return
-        self.chain_id = chain_id
+        self.chain_id, self.chain_time = chain_id, chain_time
         for model_id in ids:
             self._slots.setdefault(model_id, _Slot())
         for gone in set(self._slots) - set(ids):
@@ -218,7 +219,7 @@ class ModelBoard:
         for pool in (self._questions, self._loaders):
             pool.shutdown(wait=False, cancel_futures=True)
 
-    def _which(self) -> tuple[int, list[int]]:
+    def _which(self) -> tuple[int, int, list[int]]:
         ids = self._settings.model_ids()
         if ids is None:
             ids = tuple(self._catalog.model_ids())
@@ -229,7 +230,7 @@ class ModelBoard:
                     extra={"fields": {"models": len(ids), "max": self._settings.max_models}},
                 )
             ids = ids[: self._settings.max_models]
-        return self._catalog.chain_id, list(ids)
+        return self._catalog.chain_id, self._catalog.chain_time(), list(ids)
 
     async def _follow(self, model_id: int) -> None:
         slot = self._slots[model_id]

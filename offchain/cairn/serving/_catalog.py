@@ -34,6 +34,10 @@ class ModelCatalog(Protocol):
     @property
     def chain_id(self) -> int: ...
 
+    def chain_time(self) -> int:
+        """The newest block's time, unix seconds."""
+        ...
+
     def model_ids(self) -> Sequence[int]:
         """The ids of all models of the registry."""
         ...
@@ -59,6 +63,7 @@ class FakeCatalog:
         self.offers: dict[int, Offer | None] = {}
         self.content: dict[bytes, bytes] = {}
         self.fail_with: CairnError | None = None
+        self.time = 1_700_000_000
 
     @property
     def chain_id(self) -> int:
@@ -69,6 +74,10 @@ class FakeCatalog:
         self.offers[offer.model_id] = offer
         self.content[offer.program_cid] = program
         self.content[offer.schema_cid] = schema
+
+    def chain_time(self) -> int:
+        self._fail()
+        return self.time
 
     def model_ids(self) -> Sequence[int]:
         self._fail()

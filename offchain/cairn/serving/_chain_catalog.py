@@ -27,6 +27,9 @@ class ChainCatalog:
     def chain_id(self) -> int:
         return self._system.network.chain_id
 
+    def chain_time(self) -> int:
+        return self._system.node.head().timestamp
+
     def model_ids(self) -> Sequence[int]:
         return range(1, self._system.models.n_models() + 1)
 

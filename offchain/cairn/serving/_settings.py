@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -16,6 +17,16 @@ class ServingSettings(BaseSettings):
     access: Literal["closed", "open"] = Field(
         default="closed",
         description="Who may ask. `closed` refuses everybody; `open` answers everybody, unpaid.",
+    )
+    account: str | None = Field(
+        default=None,
+        description="The operator's Ape account alias, which signs receipts; or TEST::n on a "
+        "development chain of this machine. None: answers are not signed.",
+    )
+    passphrase_file: Path | None = Field(
+        default=None,
+        description="A file with the account's passphrase, which nobody else may read; else it is "
+        "taken from APE_ACCOUNTS_<alias>_PASSPHRASE.",
     )
     models: str = Field(
         default="all", description="Which models to serve: `all`, or registry ids such as `1,4`."

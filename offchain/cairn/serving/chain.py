@@ -2,5 +2,6 @@
 
 from cairn.serving._chain_catalog import ChainCatalog
 from cairn.serving._programs import ProgramPredictor, decode_program
+from cairn.serving._signer import open_signer
 
-__all__ = ["ChainCatalog", "ProgramPredictor", "decode_program"]
+__all__ = ["ChainCatalog", "ProgramPredictor", "decode_program", "open_signer"]

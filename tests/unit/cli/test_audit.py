@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -52,6 +53,12 @@ def test_show__people__see_each_link_and_a_summary(capsys: pytest.CaptureFixture
     assert "✓ held batch 1: 3 readings" in out
     assert "└── ✓ held signatures of batch 1: signed [each] of 3" in out
     assert "2 held, 0 broken, 0 not visible" in out
+
+
+def test_show__into_a_pipe__cuts_no_line(capsys: pytest.CaptureFixture[str]) -> None:
+    detail = "word " * 60 + "the end"
+    show(Finding("batch", "batch 1", State.HELD, "", (replace(LEAF, detail=detail),)), False)
+    assert "the end" in capsys.readouterr().out
 
 
 def test_tree_of__nested__has_the_same_shape() -> None:

@@ -18,6 +18,7 @@ from cairn.serving import (
     ModelBoard,
     Offer,
     Predictor,
+    ReceiptSigner,
     ServingSettings,
     create_app,
 )
@@ -125,14 +126,14 @@ def anyio_backend() -> str:
 MakeServer = Callable[..., Server]
 
 
-def open_server(**options: object) -> Server:
+def open_server(signer: ReceiptSigner | None = None, **options: object) -> Server:
     """A server that has not read its registry yet; `access` is open unless said otherwise."""
     settings = ServingSettings(**{"access": "open", **options})  # type: ignore[arg-type]
     catalog, clock = FakeCatalog(), Clock()
     offer = make_offer()
     catalog.put(offer, program(), SCHEMA.to_json())
     board = ModelBoard(catalog, settings, decode, clock)
-    app = create_app(settings, catalog, decode, board=board)
+    app = create_app(settings, catalog, decode, board=board, signer=signer)
     client = httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://cairn.test")
     return Server(client, catalog, board, settings, clock, offer)
 
