@@ -89,7 +89,7 @@ def end(process):
     if process.poll() is None:
         process.send_signal(signal.SIGINT)
         try:
-            process.wait(5)
+            process.wait(30)  # what tests started is theirs to end
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
