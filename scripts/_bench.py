@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from ape import chain
@@ -11,7 +12,7 @@ from ape.contracts import ContractInstance
 from eth_account.messages import encode_typed_data
 from eth_utils import keccak
 
-from scripts._governance import FOR, Action, Proposal, propose
+from scripts._governance import FOR, Action, Proposal, Words, propose, words_of
 from scripts._stage import Stage
 from scripts._system import Alliance, System
 
@@ -44,6 +45,12 @@ class Bench:
     def buyer(self) -> AccountAPI:
         return self.stage.accounts[5]
 
+    @cached_property
+    def words(self) -> Words:
+        """The words for the alliance's calls."""
+        self.stage.deployed()
+        return words_of(self.stage.connection(), self.alliance)
+
     def note(self, operation: str, receipt: ReceiptAPI) -> ReceiptAPI:
         return self.stage.note(operation, receipt)
 
@@ -66,10 +73,10 @@ class Bench:
         operation = f"{contract.contract_type.name}.{function}, {detail}"
         return self.note(operation, self.buyer.transfer(contract.address, 0, data=data))
 
-    def put_to_vote(self, *actions: Action) -> Proposal:
+    def put_to_vote(self, title: str, action: Action) -> Proposal:
         """Propose, and wait until the vote is open."""
         governor = self.alliance.governor
-        proposal, receipt = propose(governor, actions, actions[0].words, self.members[0])
+        proposal, receipt = propose(governor, [action], title, self.members[0], self.words)
         self.note("Governor.propose, one action", receipt)
         self.stage.advance(governor.votingDelay() + 1, "voting begins")
         return proposal
@@ -89,7 +96,7 @@ class Bench:
     ) -> None:
         """Have the alliance do something; what is noted is its execution."""
         name = f"{contract.contract_type.name}.{function}"
-        proposal = self.put_to_vote(Action(name, getattr(contract, function), args))
+        proposal = self.put_to_vote(name, Action(getattr(contract, function), args))
         for member in self.members[:2]:
             self.send(self.alliance.governor, "castVote", proposal.proposal_id, FOR, sender=member)
         self.carry(proposal, f"{name}, {detail}")

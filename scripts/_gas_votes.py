@@ -65,12 +65,12 @@ def govern(bench: Bench) -> None:
     bench.vote(lock, "updateDelay", 2 * DAY_S)
     bench.vote(bench.alliance.charter, "amend", CID)
     proposal, _ = propose(
-        governor, [Action("nothing", governor.setVotingDelay, (3_600,))], "Withdrawn", second
+        governor, [Action(governor.setVotingDelay, (3_600,))], "Withdrawn", second, bench.words
     )
     bench.send(governor, "cancel", *proposal.key, sender=second)
 
-    actions = [Action(f"set it to {i}", governor.setVotingDelay, (3_600 + i,)) for i in range(5)]
-    proposal, receipt = propose(governor, actions, "Five at once", first)
+    actions = [Action(governor.setVotingDelay, (3_600 + i,)) for i in range(5)]
+    proposal, receipt = propose(governor, actions, "Five at once", first, bench.words)
     bench.note("Governor.propose, five actions", receipt)
 
 
@@ -84,8 +84,10 @@ def vote_by_all_means(bench: Bench) -> None:
     reason, params = "It pays for itself.", bytes(32)
     ids = []
     for number in range(2):
-        action = Action(f"set the delay, {number}", governor.setVotingDelay, (3_600 + number,))
-        proposal, _ = propose(governor, [action], f"Trial {number}", bench.members[number])
+        action = Action(governor.setVotingDelay, (3_600 + number,))
+        proposal, _ = propose(
+            governor, [action], f"Trial {number}", bench.members[number], bench.words
+        )
         ids.append(proposal.proposal_id)
     bench.stage.advance(governor.votingDelay() + 1, "voting begins")
     bench.send(governor, "castVoteWithReason", ids[0], FOR, reason, sender=first)

@@ -1,8 +1,8 @@
-"""Proposals in an alliance's governor, from the words of the people who vote on them."""
+"""Proposals in an alliance's governor, in the words by which `cairn proposal` shows them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,13 @@ from ape.api import AccountAPI, ReceiptAPI
 from ape.contracts import ContractInstance
 from eth_utils import keccak
 
-from cairn.governance import compose
+from cairn.chain import Call, Currencies
+from cairn.governance import ChainNames, Contracts, compose, describe
+from cairn.settings import ConnectionSettings
+from scripts._system import Alliance
+
+Words = Callable[[Call], str]
+"""What people read of a call."""
 
 PRODUCTION = b"production".ljust(32, b"\0")
 AGAINST, FOR, ABSTAIN = range(3)
@@ -20,18 +26,12 @@ AGAINST, FOR, ABSTAIN = range(3)
 class Action:
     """One call that the timelock is to make."""
 
-    words: str
     method: Any  # an Ape contract method
     args: tuple[Any, ...]
-    value_wei: int = 0
 
     @property
-    def target(self) -> str:
-        return self.method.contract.address
-
-    @property
-    def calldata(self) -> bytes:
-        return bytes(self.method.encode_input(*self.args))
+    def call(self) -> Call:
+        return Call(self.method.contract.address, bytes(self.method.encode_input(*self.args)))
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,7 @@ class Proposal:
     values: Sequence[int]
     calldatas: Sequence[bytes]
     description: str
+    words: Sequence[str]  # of each action
 
     @property
     def key(self) -> tuple[Any, ...]:
@@ -55,18 +56,35 @@ class Proposal:
         )
 
 
+def words_of(settings: ConnectionSettings, alliance: Alliance) -> Words:
+    """The words for an alliance's calls; the settings name a deployment that is written down."""
+    system = settings.connect()
+    contracts = Contracts.of(
+        system,
+        governor=alliance.governor.address,
+        timelock=alliance.timelock.address,
+        shares=alliance.share_token.address,
+        charter=alliance.charter.address,
+    )
+    names = ChainNames(system, contracts, Currencies(system.node))
+    return lambda call: describe(call, contracts, names).words
+
+
 def propose(
     governor: ContractInstance,
     actions: Sequence[Action],
     title: str,
     proposer: AccountAPI,
+    words: Words,
 ) -> tuple[Proposal, ReceiptAPI]:
     """Propose actions. The description lists them in words, and ends with the suffix by which
     nobody but the proposer can put the same proposal under way."""
-    description = compose(title, [action.words for action in actions], str(proposer.address))
-    targets = [action.target for action in actions]
-    values = [action.value_wei for action in actions]
-    calldatas = [action.calldata for action in actions]
+    calls = [action.call for action in actions]
+    lines = [words(call) for call in calls]
+    description = compose(title, lines, str(proposer.address))
+    targets = [call.to for call in calls]
+    values = [call.value for call in calls]
+    calldatas = [call.data for call in calls]
     receipt = governor.propose(targets, values, calldatas, description, sender=proposer)
     [event] = receipt.decode_logs(governor.ProposalCreated)
-    return Proposal(event.proposalId, targets, values, calldatas, description), receipt
+    return Proposal(event.proposalId, targets, values, calldatas, description, lines), receipt

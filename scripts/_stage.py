@@ -24,6 +24,7 @@ from rich.table import Table
 from cairn.cli.processes import LOOPBACK, Processes, Program, free_port, local_chain
 from cairn.domain.cid import Cid
 from cairn.domain.schema import Schema
+from cairn.settings import ConnectionSettings
 from cairn.storage import ContentStore, EmbeddedStore
 from scripts._command import read_networks_once
 from scripts._deployment import DeploymentError, Journal, commit
@@ -102,6 +103,10 @@ class Stage:
         self.journal.record["commit"] = commit()
         self.journal.save()
         self.balances = {a.address: a.balance for a in self.accounts[:6]}
+
+    def connection(self) -> ConnectionSettings:
+        """This run's chain, once it is written down where everything is."""
+        return ConnectionSettings(rpc_url=self.rpc_url, deployment=self.deployment)
 
     def environment(self) -> dict[str, str]:
         """What every Cairn process of this run is told."""

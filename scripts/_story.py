@@ -32,7 +32,7 @@ from cairn.domain.rows import ValidationSet, evaluate
 from cairn.domain.signed_receipts import SignedReceipt
 from cairn.errors import CairnError
 from cairn.training import Plan, RulePlan, train
-from scripts._governance import FOR, PRODUCTION, Action, propose
+from scripts._governance import FOR, PRODUCTION, Action, Words, propose, words_of
 from scripts._stage import Stage
 from scripts._system import Alliance, AllianceSettings, System, deploy_system, launch_alliance
 
@@ -78,6 +78,7 @@ class Cast:
     buyer: AccountAPI
     devices: list[list[SimulatedDevice]]  # each member's
     station: SimulatedDevice  # the alliance's own; no member trains on it
+    words: Words  # for the alliance's calls
     validation: ValidationSet | None = None
     batches: list[list[Batch]] = field(default_factory=list)
     batch_ids: list[list[int]] = field(default_factory=list)
@@ -151,7 +152,8 @@ def found(stage: Stage, seed: int) -> Cast:
     stage.advance(60, "the founders' votes count")
     fleet = simulate_fleet(seed, STATION + 1, PERIOD_S)
     devices = [list(fleet[i * DEVICES_EACH : (i + 1) * DEVICES_EACH]) for i in range(len(members))]
-    return Cast(system, alliance, members, operator, buyer, devices, fleet[STATION])
+    words = words_of(stage.connection(), alliance)
+    return Cast(system, alliance, members, operator, buyer, devices, fleet[STATION], words)
 
 
 def collect(stage: Stage, cast: Cast) -> None:
@@ -232,17 +234,14 @@ def agree(stage: Stage, cast: Cast) -> None:
         "Predict the air's gas resistance",
         [
             Action(
-                f"create the model `{MODEL}`",
                 registry.create_model,
                 (MODEL, cast.alliance.share_token, schema.schema_hash, schema_cid),
             ),
             Action(
-                "accept evaluations on the station's readings, sealed until the round is over",
                 registry.accept_validation_set,
                 (cast.model_id, cast.validation.root, b"", True),
             ),
             Action(
-                "let a version into production only if an evaluation shows half of the variance explained",
                 registry.set_evaluation_rule,
                 (
                     cast.model_id,
@@ -256,11 +255,8 @@ def agree(stage: Stage, cast: Cast) -> None:
                     ),
                 ),
             ),
+            Action(cast.system.device_registry.admit, (addresses,)),
             Action(
-                f"admit {len(addresses)} sensors", cast.system.device_registry.admit, (addresses,)
-            ),
-            Action(
-                f"open a round on model {cast.model_id} with a pool of {POOL // COIN} shares",
                 rounds.open,
                 (
                     (
@@ -284,7 +280,7 @@ def agree(stage: Stage, cast: Cast) -> None:
 def vote(stage: Stage, cast: Cast, title: str, actions: list[Action]) -> None:
     """Take a proposal from its proposer through the vote and the timelock."""
     governor = cast.alliance.governor
-    proposal, receipt = propose(governor, actions, title, cast.members[0])
+    proposal, receipt = propose(governor, actions, title, cast.members[0], cast.words)
     stage.note("Governor.propose", receipt)
     stage.advance(governor.votingDelay() + 1, "voting begins")
     for member in cast.members[:2]:
@@ -293,8 +289,8 @@ def vote(stage: Stage, cast: Cast, title: str, actions: list[Action]) -> None:
     stage.note("Governor.queue", governor.queue(*proposal.key, sender=cast.members[0]))
     stage.advance(cast.alliance.timelock.getMinDelay() + 1, "the timelock's delay is over")
     stage.note("Governor.execute", governor.execute(*proposal.key, sender=cast.members[1]))
-    for action in actions:
-        stage.say(f"voted and done: {action.words}")
+    for words in proposal.words:
+        stage.say(f"voted and done: {words}")
 
 
 def anchor(stage: Stage, cast: Cast) -> None:
@@ -472,12 +468,10 @@ def promote(stage: Stage, cast: Cast) -> None:
         f"Promote version {cast.version}",
         [
             Action(
-                f"make version {cast.version} production",
                 registry.set_alias,
                 (cast.model_id, PRODUCTION, cast.version),
             ),
             Action(
-                f"sell a prediction at {PRICE_WEI / COIN} coin: 30 % to the operator, 50 % to shareholders",
                 registry.set_terms,
                 (cast.model_id, PRICE_WEI, 3_000, 5_000, WINDOW_S, LOCK_WEI, OPEN_TO_ALL),
             ),

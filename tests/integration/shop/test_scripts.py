@@ -178,6 +178,20 @@ def test_propose__from_proposal_to_execution__moves_the_alias(shop: Shop):
     assert registry.current_terms(model_id) == terms_id + 1
 
 
+def test_story__its_proposals__are_in_the_words_in_which_they_are_shown(shop: Shop):
+    listed = shop.run(propose, "list", "--json")
+    assert listed.exit_code == 0, listed.output
+    numbers = {one["title"]: one["proposal"] for one in json.loads(listed.output)}
+    shown = {}
+    for title in ("Predict the air's gas resistance", "Promote version 1"):
+        result = shop.run(propose, "show", numbers[title], "--json")
+        assert result.exit_code == 0, result.output
+        shown[title] = json.loads(result.output)
+        assert all(one["action"] for one in shown[title]["actions"])
+    # At the time of the first there was no model yet whose name its text could have told.
+    assert shown["Promote version 1"]["warnings"] == []
+
+
 def test_propose__unknown_proposal__is_refused_in_a_line(shop: Shop):
     result = shop.run(propose, "show", 99)
     assert result.exit_code == 1
