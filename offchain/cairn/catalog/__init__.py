@@ -17,6 +17,7 @@ from cairn.catalog._records import (
     Sale,
     Vote,
 )
+from cairn.catalog._rows import model_row, provider_row, version_row
 from cairn.catalog._settings import CatalogSettings, open_catalog
 
 __all__ = [
@@ -34,5 +35,8 @@ __all__ = [
     "Sale",
     "Sources",
     "Vote",
+    "model_row",
     "open_catalog",
+    "provider_row",
+    "version_row",
 ]

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, Subquery, func, select
 
 from cairn.catalog._facts import FACTS, times
+from cairn.catalog._follow import SHARED
 from cairn.catalog._records import (
     Alliance,
     Evaluation,
@@ -53,6 +54,7 @@ from cairn.chain import (
     VoteCast,
     VoteCastWithParams,
     Withdrawn,
+    position_of,
 )
 from cairn.domain.text import alias_text, printable
 
@@ -67,6 +69,10 @@ class Catalog:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+
+    def next_block(self) -> int:
+        """The first block that the index has not read."""
+        return position_of(self._store, SHARED) or 0
 
     # --- alliances ---------------------------------------------------------------------------
 

@@ -19,12 +19,13 @@ from cairn.catalog import (
     Catalog,
     CatalogSettings,
     ListedModel,
-    ListedVersion,
-    Provider,
+    model_row,
     open_catalog,
+    provider_row,
+    version_row,
 )
 from cairn.chain import COIN, NATIVE_COIN, Currencies, Currency, Model, System, Terms
-from cairn.domain.cid import Cid, CidError
+from cairn.domain.cid import Cid
 from cairn.domain.schema import Column, Schema
 from cairn.domain.text import printable
 from cairn.errors import CairnError
@@ -109,7 +110,7 @@ def search_models(
         )
         if price_up_to is not None:
             found = [one for one in found if is_within(one, price_up_to, currencies)]
-        rows = [model_row(one, currencies) for one in found]
+        rows = [priced(one, currencies) for one in found]
     if as_json:
         click.echo(json.dumps(rows))
         return
@@ -170,7 +171,7 @@ def search_versions(
             evaluated=evaluated,
             deprecated=deprecated,
         )
-    rows = [listed_version_row(one) for one in found]
+    rows = [version_row(one) for one in found]
     if as_json:
         click.echo(json.dumps(rows))
         return
@@ -246,89 +247,11 @@ def is_within(model: ListedModel, price: str, currencies: Currencies) -> bool:
     return Decimal(model.sale.price) <= most.scaleb(decimals)
 
 
-def model_row(model: ListedModel, currencies: Currencies) -> dict[str, Any]:
-    """One model that was found, as JSON can say it."""
-    sale, row = model.sale, {}
-    if sale is not None:
-        row = {
-            "version": sale.version,
-            "terms": sale.terms_id,
-            "price": currencies.get(model.currency).text(sale.price),
-            "price_units": str(sale.price),
-            "operator_bps": sale.operator_bps,
-            "holders_bps": sale.holders_bps,
-            "window_s": sale.window_s,
-            "lock_wei": str(sale.lock_wei),
-            "policy": sale.policy_id,
-        }
-    return {
-        "id": model.model_id,
-        "name": model.name,
-        "alliance": model.alliance_name or model.alliance,
-        "timelock": model.alliance,
-        "currency": model.currency,
-        "tags": list(model.tags),
-        "aliases": dict(model.aliases),
-        "versions": model.versions,
-        "price": None,
-        **row,
-        "providers": list(model.providers),
-        "schema_cid": _cid_text(model.schema_cid),
-        "endpoints": dict(model.endpoints),
-        "needs_evaluation": model.needs_evaluation,
-        "deprecated": model.deprecated,
-        "created_at": model.created_at,
-    }
-
-
-def listed_version_row(version: ListedVersion) -> dict[str, Any]:
-    """One version that was found, as JSON can say it."""
-    return {
-        "model": version.model_id,
-        "name": version.model,
-        "version": version.version,
-        "sold": version.is_sold,
-        "aliases": list(version.aliases),
-        "parent": version.parent,
-        "round": version.round_id,
-        "program_hash": "0x" + version.program_hash.hex(),
-        "program_cid": _cid_text(version.program_cid),
-        "card_cid": _cid_text(version.card_cid),
-        "registered_at": version.registered_at,
-        "evaluations": [
-            {
-                "id": one.evaluation_id,
-                "operator": one.operator,
-                "rows": one.n_rows,
-                "loss_kind": one.loss_kind,
-                "total_loss": str(one.total_loss),
-                "ended": one.ended,
-            }
-            for one in version.evaluations
-        ],
-        "qualified_by": version.qualified_by or None,
-        "deprecated": version.deprecated,
-    }
-
-
-def provider_row(provider: Provider) -> dict[str, Any]:
-    """One operator that was found, as JSON can say it."""
-    return {
-        "operator": provider.operator,
-        "stake_wei": str(provider.stake_wei),
-        "unbonding_wei": str(provider.unbonding_wei),
-        "slashed_wei": str(provider.slashed_wei),
-        "models": list(provider.models),
-        "endpoints": {str(model_id): url for model_id, url in provider.endpoints.items()},
-    }
-
-
-def _cid_text(binary: bytes) -> str | None:
-    """A CID as people write it; None for what is none: a registrant may have put anything there."""
-    try:
-        return str(Cid.from_bytes(binary)) if binary else None
-    except CidError:
-        return None
+def priced(model: ListedModel, currencies: Currencies) -> dict[str, Any]:
+    """One model that was found, as JSON can say it, its price in whole coins too."""
+    sale, row = model.sale, model_row(model)
+    price = None if sale is None else currencies.get(model.currency).text(sale.price)
+    return {**row, "price": price}
 
 
 def _units(currency: Currency, text: str, option: str) -> int:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import click
 from pydantic import ValidationError
 
+from cairn.catalog import CatalogSettings, Sources
+from cairn.chain import Store
 from cairn.cli._main import installed_version
 from cairn.errors import CairnError
-from cairn.serving import ServingSettings, create_app
+from cairn.serving import Index, ServingSettings, create_app
 from cairn.serving import serve as run_server
 from cairn.serving.chain import ChainCatalog, decode_program, open_signer
-from cairn.settings import ConnectionSettings
 
 
 @click.command()
@@ -37,14 +38,20 @@ def serve(**options: object) -> None:
         where = ".".join(str(part) for part in first["loc"])
         which = f"the setting {where}" if where else "the settings"
         raise CairnError(f"{which} of the server: {first['msg']}") from error
-    connection = ConnectionSettings()
+    connection = CatalogSettings()
     system = connection.connect()
     store = connection.open_store()
     try:
         catalog = ChainCatalog(system, store)
         signer = open_signer(system, settings) if settings.account else None
+        index = Index(lambda: Store(connection.database), Sources.of(system), settings.poll_s)
         app = create_app(
-            settings, catalog, decode_program, signer=signer, version=installed_version()
+            settings,
+            catalog,
+            decode_program,
+            signer=signer,
+            index=index,
+            version=installed_version(),
         )
         run_server(app, settings)
     finally:

@@ -16,6 +16,7 @@ from cairn.serving._errors import (
     UnknownModel,
     WrongMediaType,
 )
+from cairn.serving._index import Index
 from cairn.serving._loading import Decoder, LoadedModel, load
 from cairn.serving._logs import configure_logs
 from cairn.serving._predictor import FakePredictor, Predictor, Row
@@ -30,6 +31,7 @@ __all__ = [
     "Decoder",
     "FakeCatalog",
     "FakePredictor",
+    "Index",
     "LoadedModel",
     "Malformed",
     "ModelBoard",

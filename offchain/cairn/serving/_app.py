@@ -23,6 +23,7 @@ from cairn.serving._board import ModelBoard
 from cairn.serving._catalog import ModelCatalog
 from cairn.serving._errors import ServingError, Unfit
 from cairn.serving._http import RequestContext, read_body
+from cairn.serving._index import Index, catalog_routes
 from cairn.serving._loading import Decoder, LoadedModel
 from cairn.serving._logs import request_id
 from cairn.serving._oip import (
@@ -104,13 +105,15 @@ def create_app(
     gate: AccessGate | None = None,
     board: ModelBoard | None = None,
     signer: ReceiptSigner | None = None,
+    index: Index | None = None,
     version: str = "unknown",
 ) -> FastAPI:
     """The application. While it runs, a background task keeps its models in step with the registry.
 
     `decode` makes what runs a program from its bytes; `gate` decides who may ask (default: what
     the settings name); `board` holds the models (default: one that follows `catalog`); `signer` signs
-    the answers (default: nobody, and they say so); `version` is what the server says of itself.
+    the answers (default: nobody, and they say so); `index` is what `/catalog` is searched in (default:
+    there is no `/catalog`); `version` is what the server says of itself.
     """
     models = board or ModelBoard(catalog, settings, decode)
     who_may_ask = gate or gate_of(settings)
@@ -118,6 +121,8 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         task = asyncio.create_task(models.run())
+        if index is not None:
+            index.start()
         # So that the first answer is a good one; a registry out of reach holds nobody up for long.
         await models.wait_until_read(settings.start_wait_s)
         try:
@@ -127,6 +132,8 @@ def create_app(
             with suppress(asyncio.CancelledError):
                 await task
             models.close()
+            if index is not None:
+                index.stop()
             _log.info("the server has stopped")
 
     app = FastAPI(
@@ -144,6 +151,8 @@ def create_app(
     app.add_middleware(RequestContext)
     _shape_errors(app)
     _describe_infer(app)
+    if index is not None:
+        app.include_router(catalog_routes(index))
 
     @app.get("/v2", tags=["server"])
     @app.get("/v2/", include_in_schema=False)
