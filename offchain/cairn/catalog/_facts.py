@@ -17,43 +17,8 @@ from eth_utils.crypto import keccak
 from sqlalchemy import Boolean, Column, Dialect, Index, LargeBinary, String, Table, Text
 from sqlalchemy.types import TypeDecorator
 
-from cairn.chain import (
-    AliasSet,
-    AllianceLaunched,
-    ConstitutionAmended,
-    Deprecated,
-    EvaluationPosted,
-    EvaluationRuleSet,
-    EvaluationSettled,
-    EvaluationVoided,
-    ListingWithdrawn,
-    MinStakeSet,
-    ModelCreated,
-    Number,
-    OperatorListed,
-    OptedIn,
-    OptedOut,
-    ProposalCanceled,
-    ProposalCreated,
-    ProposalExecuted,
-    ProposalExtended,
-    ProposalQueued,
-    SaleEnded,
-    Slashed,
-    Staked,
-    Tagged,
-    TermsSet,
-    UnbondingStarted,
-    Untagged,
-    ValidationSetAccepted,
-    VersionPromoted,
-    VersionQualified,
-    VersionRegistered,
-    VoteCast,
-    VoteCastWithParams,
-    Withdrawn,
-    metadata,
-)
+from cairn import chain
+from cairn.chain import Number, metadata
 
 DIGITS = 78
 """Of the largest uint256."""
@@ -142,35 +107,43 @@ def _table(event: type[Any]) -> Table:
     )
 
 
-OF_FACTORY = (AllianceLaunched,)
+OF_FACTORY = (chain.AllianceLaunched,)
 OF_REGISTRY = (
-    ModelCreated,
-    VersionRegistered,
-    AliasSet,
-    TermsSet,
-    SaleEnded,
-    Tagged,
-    Untagged,
-    Deprecated,
-    OperatorListed,
-    ListingWithdrawn,
-    EvaluationRuleSet,
-    ValidationSetAccepted,
-    VersionQualified,
-    VersionPromoted,
+    chain.ModelCreated,
+    chain.VersionRegistered,
+    chain.AliasSet,
+    chain.TermsSet,
+    chain.SaleEnded,
+    chain.Tagged,
+    chain.Untagged,
+    chain.Deprecated,
+    chain.OperatorListed,
+    chain.ListingWithdrawn,
+    chain.EvaluationRuleSet,
+    chain.ValidationSetAccepted,
+    chain.VersionQualified,
+    chain.VersionPromoted,
 )
-OF_EVALUATIONS = (EvaluationPosted, EvaluationVoided, EvaluationSettled)
-OF_LEDGER = (Staked, UnbondingStarted, Withdrawn, OptedIn, OptedOut, Slashed, MinStakeSet)
+OF_EVALUATIONS = (chain.EvaluationPosted, chain.EvaluationVoided, chain.EvaluationSettled)
+OF_LEDGER = (
+    chain.Staked,
+    chain.UnbondingStarted,
+    chain.Withdrawn,
+    chain.OptedIn,
+    chain.OptedOut,
+    chain.Slashed,
+    chain.MinStakeSet,
+)
 OF_GOVERNORS = (
-    ProposalCreated,
-    ProposalQueued,
-    ProposalExecuted,
-    ProposalCanceled,
-    ProposalExtended,
-    VoteCast,
-    VoteCastWithParams,
+    chain.ProposalCreated,
+    chain.ProposalQueued,
+    chain.ProposalExecuted,
+    chain.ProposalCanceled,
+    chain.ProposalExtended,
+    chain.VoteCast,
+    chain.VoteCastWithParams,
 )
-OF_CHARTERS = (ConstitutionAmended,)
+OF_CHARTERS = (chain.ConstitutionAmended,)
 
 FACTS: dict[type[Any], Table] = {
     event: _table(event)

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, Subquery, func, select
 
+from cairn import chain
 from cairn.catalog._facts import FACTS, times
 from cairn.catalog._follow import SHARED
 from cairn.catalog._records import (
@@ -21,41 +22,7 @@ from cairn.catalog._records import (
     Sale,
     Vote,
 )
-from cairn.chain import (
-    AliasSet,
-    AllianceLaunched,
-    ConstitutionAmended,
-    Deprecated,
-    EvaluationPosted,
-    EvaluationRuleSet,
-    EvaluationSettled,
-    EvaluationVoided,
-    ListingWithdrawn,
-    MinStakeSet,
-    ModelCreated,
-    OperatorListed,
-    OptedIn,
-    OptedOut,
-    ProposalCanceled,
-    ProposalCreated,
-    ProposalExecuted,
-    ProposalExtended,
-    ProposalQueued,
-    SaleEnded,
-    Slashed,
-    Staked,
-    Store,
-    Tagged,
-    TermsSet,
-    UnbondingStarted,
-    Untagged,
-    VersionQualified,
-    VersionRegistered,
-    VoteCast,
-    VoteCastWithParams,
-    Withdrawn,
-    position_of,
-)
+from cairn.chain import Store, position_of
 from cairn.domain.text import alias_text, printable
 
 PRODUCTION = "production"
@@ -81,9 +48,9 @@ class Catalog:
         with self._store.read() as db:
             amended = {
                 row.contract: row.constitution
-                for row in db.execute(select(_newest(ConstitutionAmended, "contract")))
+                for row in db.execute(select(_newest(chain.ConstitutionAmended, "contract")))
             }
-            rows = db.execute(_timed(AllianceLaunched)).all()
+            rows = db.execute(_timed(chain.AllianceLaunched)).all()
         found = [
             Alliance(
                 address=row.alliance,
@@ -138,17 +105,17 @@ class Catalog:
 
     def history(self, model_id: int) -> list[Move]:
         """Where a model's aliases pointed, oldest first."""
-        table = FACTS[AliasSet]
+        table = FACTS[chain.AliasSet]
         with self._store.read() as db:
-            rows = db.execute(_timed(AliasSet).where(table.c.model_id == model_id)).all()
+            rows = db.execute(_timed(chain.AliasSet).where(table.c.model_id == model_id)).all()
         return [Move(printable(alias_text(row.alias)), row.version, row.at or 0) for row in rows]
 
     def terms(self, model_id: int) -> list[tuple[int, Sale]]:
         """All terms that a model was ever sold on, with their times, oldest first."""
-        table = FACTS[TermsSet]
+        table = FACTS[chain.TermsSet]
         with self._store.read() as db:
             currency = _currencies(db).get(model_id, "")
-            rows = db.execute(_timed(TermsSet).where(table.c.model_id == model_id)).all()
+            rows = db.execute(_timed(chain.TermsSet).where(table.c.model_id == model_id)).all()
         return [(row.at or 0, _sale(row, currency)) for row in rows]
 
     # --- versions ----------------------------------------------------------------------------
@@ -170,8 +137,8 @@ class Catalog:
         evaluated: an evaluation let it pass its model's rule. deprecated: it or its model is.
         """
         wanted = text.lower() if text else None
-        table = FACTS[VersionRegistered]
-        query = _timed(VersionRegistered)
+        table = FACTS[chain.VersionRegistered]
+        query = _timed(chain.VersionRegistered)
         if model_id is not None:
             query = query.where(table.c.model_id == model_id)
         if round_id is not None:
@@ -183,7 +150,9 @@ class Catalog:
             evaluations = _evaluations(db)
             passed = {
                 (row.model_id, row.version): row.evaluation_id
-                for row in db.execute(select(_newest(VersionQualified, "model_id", "version")))
+                for row in db.execute(
+                    select(_newest(chain.VersionQualified, "model_id", "version"))
+                )
             }
         found = []
         for row in sorted(rows, key=lambda row: (row.model_id, row.version)):
@@ -244,8 +213,8 @@ class Catalog:
     ) -> list[Proposal]:
         """Proposals of all alliances or of one (by name or address), newest first."""
         alliances = {one.governor: one for one in self.alliances()}
-        table = FACTS[ProposalCreated]
-        query = _timed(ProposalCreated)
+        table = FACTS[chain.ProposalCreated]
+        query = _timed(chain.ProposalCreated)
         if proposal_id is not None:
             query = query.where(table.c.proposalId == proposal_id)
         with self._store.read() as db:
@@ -253,15 +222,23 @@ class Catalog:
             votes = _votes(db, proposal_id)
             later = {
                 kind: _of_proposals(db, kind, proposal_id)
-                for kind in (ProposalQueued, ProposalExecuted, ProposalCanceled, ProposalExtended)
+                for kind in (
+                    chain.ProposalQueued,
+                    chain.ProposalExecuted,
+                    chain.ProposalCanceled,
+                    chain.ProposalExtended,
+                )
             }
         found = []
         for row in reversed(rows):
             owner, key = alliances[row.contract], (row.contract, row.proposalId)
             if alliance is not None and alliance not in (owner.name, owner.address):
                 continue
-            queued, extended = later[ProposalQueued].get(key), later[ProposalExtended].get(key)
-            ended = "executed" if key in later[ProposalExecuted] else None
+            queued, extended = (
+                later[chain.ProposalQueued].get(key),
+                later[chain.ProposalExtended].get(key),
+            )
+            ended = "executed" if key in later[chain.ProposalExecuted] else None
             found.append(
                 Proposal(
                     proposal_id=row.proposalId,
@@ -278,7 +255,7 @@ class Catalog:
                     proposed_at=row.at or 0,
                     votes=tuple(votes.get(key, ())),
                     eta=queued.etaSeconds if queued else 0,
-                    ended="canceled" if key in later[ProposalCanceled] else ended,
+                    ended="canceled" if key in later[chain.ProposalCanceled] else ended,
                 )
             )
         return found
@@ -323,7 +300,7 @@ def _sale(row: Any, currency: str) -> Sale:
 
 
 def _currencies(db: Connection) -> dict[int, str]:
-    table = FACTS[ModelCreated]
+    table = FACTS[chain.ModelCreated]
     rows = db.execute(select(table.c.model_id, table.c.currency))
     return {row.model_id: row.currency for row in rows}
 
@@ -333,25 +310,27 @@ def _words(model: ListedModel) -> tuple[str, ...]:
 
 
 def _models(db: Connection) -> list[ListedModel]:
-    created = db.execute(_timed(ModelCreated)).all()
-    launched = FACTS[AllianceLaunched]
+    created = db.execute(_timed(chain.ModelCreated)).all()
+    launched = FACTS[chain.AllianceLaunched]
     names = {
         row.alliance: row.name for row in db.execute(select(launched.c.alliance, launched.c.name))
     }
-    registered = FACTS[VersionRegistered]
+    registered = FACTS[chain.VersionRegistered]
     counts = select(registered.c.model_id, func.count().label("n")).group_by(registered.c.model_id)
     versions = {row.model_id: row.n for row in db.execute(counts)}
     aliases: dict[int, dict[str, int]] = defaultdict(dict)
-    for row in db.execute(select(_newest(AliasSet, "model_id", "alias"))):
+    for row in db.execute(select(_newest(chain.AliasSet, "model_id", "alias"))):
         aliases[row.model_id][printable(alias_text(row.alias))] = row.version
     ended = {
-        row.model_id: _place(row) for row in db.execute(select(_newest(SaleEnded, "model_id")))
+        row.model_id: _place(row)
+        for row in db.execute(select(_newest(chain.SaleEnded, "model_id")))
     }
-    terms = {row.model_id: row for row in db.execute(select(_newest(TermsSet, "model_id")))}
+    terms = {row.model_id: row for row in db.execute(select(_newest(chain.TermsSet, "model_id")))}
     serving: dict[int, list[str]] = defaultdict(list)
     endpoints: dict[int, dict[str, str]] = defaultdict(dict)
     least = {
-        row.model_id: row.amount_wei for row in db.execute(select(_newest(MinStakeSet, "model_id")))
+        row.model_id: row.amount_wei
+        for row in db.execute(select(_newest(chain.MinStakeSet, "model_id")))
     }
     for one in _providers(db):
         for model_id in one.models:
@@ -360,11 +339,11 @@ def _models(db: Connection) -> list[ListedModel]:
                 if model_id in one.endpoints:
                     endpoints[model_id][one.operator] = one.endpoints[model_id]
     tags: dict[int, list[str]] = defaultdict(list)
-    for row in _standing(db, Tagged, Untagged, "model_id", "tag_hash"):
+    for row in _standing(db, chain.Tagged, chain.Untagged, "model_id", "tag_hash"):
         tags[row.model_id].append(row.tag)
     rules = {
         row.model_id: row.is_required
-        for row in db.execute(select(_newest(EvaluationRuleSet, "model_id")))
+        for row in db.execute(select(_newest(chain.EvaluationRuleSet, "model_id")))
     }
     out_of_use = _deprecations(db)
     found = []
@@ -410,7 +389,7 @@ def _standing(db: Connection, said: type[Any], unsaid: type[Any], *keys: str) ->
 
 def _deprecations(db: Connection) -> dict[tuple[int, int], str]:
     """The reasons, by model and version; version 0 is the whole model."""
-    rows = db.execute(select(_newest(Deprecated, "model_id", "version")))
+    rows = db.execute(select(_newest(chain.Deprecated, "model_id", "version")))
     return {(row.model_id, row.version): row.reason for row in rows}
 
 
@@ -418,11 +397,11 @@ def _evaluations(db: Connection) -> dict[tuple[int, int], list[Evaluation]]:
     """By model and version, oldest first."""
     ended = {
         row.evaluation_id: words
-        for kind, words in ((EvaluationSettled, "settled"), (EvaluationVoided, "void"))
+        for kind, words in ((chain.EvaluationSettled, "settled"), (chain.EvaluationVoided, "void"))
         for row in db.execute(select(FACTS[kind].c.evaluation_id))
     }
     found: dict[tuple[int, int], list[Evaluation]] = defaultdict(list)
-    for row in db.execute(_timed(EvaluationPosted)):
+    for row in db.execute(_timed(chain.EvaluationPosted)):
         found[row.model_id, row.version].append(
             Evaluation(
                 evaluation_id=row.evaluation_id,
@@ -444,13 +423,14 @@ def _evaluations(db: Connection) -> dict[tuple[int, int], list[Evaluation]]:
 
 def _providers(db: Connection) -> list[Provider]:
     staked, unbonding, withdrawn, slashed = (
-        _sums(db, kind) for kind in (Staked, UnbondingStarted, Withdrawn, Slashed)
+        _sums(db, kind)
+        for kind in (chain.Staked, chain.UnbondingStarted, chain.Withdrawn, chain.Slashed)
     )
     serves: dict[str, list[int]] = defaultdict(list)
-    for row in _standing(db, OptedIn, OptedOut, "operator", "model_id"):
+    for row in _standing(db, chain.OptedIn, chain.OptedOut, "operator", "model_id"):
         serves[row.operator].append(row.model_id)
     listed: dict[str, dict[int, str]] = defaultdict(dict)
-    for row in _standing(db, OperatorListed, ListingWithdrawn, "operator", "model_id"):
+    for row in _standing(db, chain.OperatorListed, chain.ListingWithdrawn, "operator", "model_id"):
         listed[row.operator][row.model_id] = row.endpoint
     return [
         Provider(
@@ -476,7 +456,7 @@ def _sums(db: Connection, kind: type[Any]) -> dict[str, int]:
 
 def _votes(db: Connection, proposal_id: int | None) -> dict[tuple[str, int], list[Vote]]:
     found: dict[tuple[str, int], list[tuple[tuple[int, int], Vote]]] = defaultdict(list)
-    for kind in (VoteCast, VoteCastWithParams):
+    for kind in (chain.VoteCast, chain.VoteCastWithParams):
         query = _timed(kind)
         if proposal_id is not None:
             query = query.where(FACTS[kind].c.proposalId == proposal_id)
