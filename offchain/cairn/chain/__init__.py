@@ -59,7 +59,7 @@ from cairn.chain._outbox import (
     spending_of,
 )
 from cairn.chain._sender import Sender
-from cairn.chain._store import Lease, Number, Store, insert_new, metadata
+from cairn.chain._store import Lease, Number, Store, insert_new, key_runs, metadata
 from cairn.chain._system import System
 from cairn.chain._types import (
     NATIVE_COIN,
@@ -347,6 +347,7 @@ __all__ = [
     "forget_position",
     "insert_new",
     "intents_of",
+    "key_runs",
     "keystore_folder",
     "load_abi",
     "load_account",

@@ -30,14 +30,13 @@ from sqlalchemy import Connection, func, insert, select, update
 from cairn.chain._accounts import Signer
 from cairn.chain._errors import NodeRefused, NodeUnreachable, Reverted
 from cairn.chain._node import Node, offer
-from cairn.chain._store import Lease, Store, intents, transactions
+from cairn.chain._store import Lease, Store, intents, key_runs, transactions
 from cairn.chain._types import Call, Fees, Head, Receipt
 
 _log = logging.getLogger(__name__)
 
 _SURE_AFTER = 3  # blocks beyond the confirmations: an endpoint's nodes may be out of step
 _TAKEN, _MISSING = 1, -1  # signs of `displaced`: its nonce was spent, or one below is nobody's
-_KEYS_A_QUERY = 500
 _GAVE_WAY = "gave way to what waited behind it"
 _NURSED = 16  # waiting transactions that are looked after in one tick; the others wait for these
 
@@ -92,8 +91,8 @@ def intents_of(store: Store, keys: Sequence[str]) -> dict[str, Intent]:
     """Those of the keys that there are intents of. Needs no lease."""
     found: dict[str, Intent] = {}
     with store.read() as db:
-        for at in range(0, len(keys), _KEYS_A_QUERY):
-            query = select(intents).where(intents.c.key.in_(keys[at : at + _KEYS_A_QUERY]))
+        for some in key_runs(keys):
+            query = select(intents).where(intents.c.key.in_(some))
             found.update((row.key, _intent(row)) for row in db.execute(query))
     return found
 

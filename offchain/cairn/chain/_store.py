@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from sqlalchemy import (
     BigInteger,
@@ -99,6 +99,18 @@ leases = Table(
     Column("account", String, primary_key=True),
     Column("holder", String, nullable=False),
 )
+
+
+KEYS_A_QUERY = 500
+"""Databases bound how many values a query may carry: SQLite once at 999."""
+
+_T = TypeVar("_T")
+
+
+def key_runs(keys: Sequence[_T]) -> Iterator[Sequence[_T]]:
+    """Keys in their order, in runs that one query's IN may hold."""
+    for at in range(0, len(keys), KEYS_A_QUERY):
+        yield keys[at : at + KEYS_A_QUERY]
 
 
 _INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}

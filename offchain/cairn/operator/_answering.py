@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import func, select, update
 
-from cairn.chain import ZERO_ADDRESS, Head, NodeRefused, Reverted, Status, Terms
+from cairn.chain import ZERO_ADDRESS, Head, NodeRefused, Reverted, Status, Terms, key_runs
 from cairn.domain.answers import MAX_OUTPUT_BYTES, TURN_S, AnswerRoot, most_leaves
 from cairn.domain.keccak import keccak256
 from cairn.operator._desk import Desk, key_of, say, todo
@@ -30,7 +30,6 @@ from cairn.operator._ports import OperatorError
 _LOOKS_A_STEP = 256
 _ANSWERS_A_STEP = 64  # single ones
 _CANDIDATES_A_STEP = 2_000
-_KEYS_A_QUERY = 500
 
 
 @dataclass(frozen=True)
@@ -206,7 +205,7 @@ class Answering:
         found: dict[int, list[Any]] = defaultdict(list)
         ids = [row.request_id for row in rows]
         with self._desk.store.read() as db:
-            for at in range(0, len(ids), _KEYS_A_QUERY):
+            for some in key_runs(ids):
                 query = (
                     select(
                         leaves.c.request_id,
@@ -217,7 +216,7 @@ class Answering:
                     )
                     .join(roots, roots.c.id == leaves.c.root)
                     .where(
-                        leaves.c.request_id.in_(ids[at : at + _KEYS_A_QUERY]),
+                        leaves.c.request_id.in_(some),
                         leaves.c.state != Leaf.SLASHED,
                         roots.c.operator != self._desk.account,
                         roots.c.state != RootJob.ENDED,

@@ -7,14 +7,13 @@ from typing import Any
 
 from sqlalchemy import select, update
 
-from cairn.chain import Call, Head, Reverted, offer
+from cairn.chain import Call, Head, Reverted, key_runs, offer
 from cairn.operator._budget import Budget, spent_on_challenges
 from cairn.operator._desk import Desk, key_of, say
 from cairn.operator._jobs import Job, Leaf, RootJob, change, leaves, requests, root_of, roots
 
 _CHECKS_A_STEP = 64
 _ROOTS_A_STEP = 4
-_KEYS_A_QUERY = 500
 _STEPS_BETWEEN_BOUNTIES = 100
 _BOUNTY = "bounty"
 
@@ -96,9 +95,9 @@ class Watching:
         with desk.store.read() as db:
             c = requests.c
             ids = [request_id for request_id, _ in root.answers]
-            for at in range(0, len(ids), _KEYS_A_QUERY):
+            for run in key_runs(ids):
                 # What answers no request under its terms is no statement, and cannot be judged.
-                some = c.request_id.in_(ids[at : at + _KEYS_A_QUERY])
+                some = c.request_id.in_(run)
                 query = select(c.request_id, c.features).where(some, c.terms_id == row.terms_id)
                 asked.update((one.request_id, one.features) for one in db.execute(query))
         wrong = [

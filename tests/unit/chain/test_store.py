@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import insert, select
 from sqlalchemy.exc import OperationalError
 
-from cairn.chain import Store, metadata
+from cairn.chain import Store, key_runs, metadata
 
 cursors = metadata.tables["cursors"]
 
@@ -41,3 +41,11 @@ def test_open__columns_that_an_older_release_had_not__are_added(store, url):
         [row] = db.execute(select(metadata.tables["intents"])).all()
     assert (row.key, row.cap_wei) == ("answer:1", None)
     again.close()
+
+
+@pytest.mark.parametrize("count", [0, 1, 500, 501, 1_500])
+def test_key_runs__of_any_number__has_each_key_once_in_runs_that_fit(count):
+    keys = list(range(count))
+    runs = list(key_runs(keys))
+    assert [key for run in runs for key in run] == keys
+    assert all(0 < len(run) <= 500 for run in runs)
