@@ -12,8 +12,8 @@ RUN = @$(PYTHON) tools/run.py
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test up down gas kubo bench-data bench-governance bench-inference \
-	bench-oracle bench-storage flower sim-rounds soak-ingest soak-oracle lint format lock clean
+.PHONY: help setup demo test up down gas kubo flower bench-data bench-governance bench-inference \
+	bench-oracle bench-storage bench-training sim-rounds soak-ingest soak-oracle lint format lock clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -64,6 +64,11 @@ bench-oracle: ## gas of asking, answering, settling and challenging; the last li
 bench-storage: ## MB/s of the content store, beside the ipfs command line's; wants Kubo
 	$(SETUP)
 	$(RUN) python tools/bench_storage.py $(ARGS)
+
+bench-training: ## federated points and seconds beside Flower's; sets Flower up; the last line is JSON
+	$(SETUP)
+	@$(if $(PYTHON),$(PYTHON) tools/flower_env.py,$(NO_PYTHON))
+	$(RUN) python tools/bench_training.py $(ARGS)
 
 flower: ## set up Flower in an environment of its own, for the bench of training and a test
 	@$(if $(PYTHON),$(PYTHON) tools/flower_env.py,$(NO_PYTHON))

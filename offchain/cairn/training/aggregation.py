@@ -10,14 +10,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from cairn.domain.integers import INT32_MAX, INT32_MIN, clamp, div_trunc
 from cairn.training.errors import AggregateError, UpdateError
 from cairn.training.plans import MAX_UPDATES, Plan
-from cairn.training.rules import div_trunc_array, rule_of
+from cairn.training.rules import WeightedMean, div_trunc_array, rule_of, weighted_means
 from cairn.training.updates import Int32s, Update, decode_integers, encode_integers, integers_root
 
-__all__ = ["Aggregate", "IncludedUpdate", "aggregate_coordinate", "aggregate_updates"]
+__all__ = [
+    "Aggregate",
+    "IncludedUpdate",
+    "aggregate_coordinate",
+    "aggregate_sets",
+    "aggregate_updates",
+]
 
 
 def aggregate_updates(
@@ -37,6 +44,42 @@ def aggregate_updates(
     Each integer of an update is first held within the plan's clip bound, so that an update which
     breaks it counts for what the plan allows and no more.
     """
+    start, before = _versions(plan, updates, base, previous)
+    held, capped = _held(plan, updates, weights)
+    return _finished(plan, rule_of(plan.rule).combine(held, capped), start, before)
+
+
+def aggregate_sets(
+    plan: Plan,
+    updates: Sequence[Int32s],
+    weights: Sequence[int],
+    sets: npt.NDArray[np.bool_],
+    base: Int32s | None = None,
+    previous: Int32s | None = None,
+) -> Int32s:
+    """`aggregate_updates` of many sets of the same updates: a search asks for hundreds.
+
+    sets: (m, n), which of the n updates are in each, none of them empty. Returns (m, n_parameters).
+    """
+    start, before = _versions(plan, updates, base, previous)
+    held, capped = _held(plan, updates, weights)
+    rule = rule_of(plan.rule)
+    if isinstance(rule, WeightedMean):
+        combined = weighted_means(held, capped, sets)
+    else:
+        combined = np.stack(
+            [
+                rule.combine([held[i] for i in chosen], [capped[i] for i in chosen])
+                for chosen in map(np.flatnonzero, sets)
+            ]
+        )
+    return _finished(plan, combined, start, before)
+
+
+def _versions(
+    plan: Plan, updates: Sequence[Int32s], base: Int32s | None, previous: Int32s | None
+) -> tuple[Int32s, Int32s]:
+    """The base version and the one before it; AggregateError if a shape is not the plan's."""
     for place, update in enumerate(updates):
         if update.shape != (plan.n_parameters,):
             raise AggregateError(
@@ -51,14 +94,24 @@ def aggregate_updates(
                 f"the {name} version has shape {version.shape}, the plan {plan.n_parameters} "
                 "parameters: open the round on a version of the same features"
             )
+    return start, before
+
+
+def _held(
+    plan: Plan, updates: Sequence[Int32s], weights: Sequence[int]
+) -> tuple[list[Int32s], list[int]]:
+    """Updates within the clip bound, and weights under the cap."""
     clip = np.int32(plan.clip)
     held = [np.clip(update, -clip, clip) for update in updates]
-    result = rule_of(plan.rule).combine(held, [min(w, plan.rule.weight_cap) for w in weights])
+    return held, [min(weight, plan.rule.weight_cap) for weight in weights]
+
+
+def _finished(plan: Plan, combined: npt.NDArray[np.int64], start: Int32s, before: Int32s) -> Int32s:
+    """What a rule made, (..., n_parameters), with momentum, on the base version, within int32."""
     # |base - previous| < 2^32 and the factor is below 2^10: far within int64.
     velocity = start.astype(np.int64) - before
-    result += div_trunc_array(velocity * plan.rule.momentum_permille, 1000)
-    result += start
-    parameters = np.clip(result, INT32_MIN, INT32_MAX).astype(np.int32)
+    step = combined + div_trunc_array(velocity * plan.rule.momentum_permille, 1000)
+    parameters = np.clip(step + start, INT32_MIN, INT32_MAX).astype(np.int32)
     parameters.flags.writeable = False
     return parameters
 

@@ -29,6 +29,7 @@ __all__ = [
     "rule_of",
     "weighted_mean",
     "weighted_mean_coordinate",
+    "weighted_means",
 ]
 
 Int64s: TypeAlias = npt.NDArray[np.int64]
@@ -72,6 +73,22 @@ def weighted_mean(updates: Sequence[Int32s], weights: Sequence[int]) -> Int64s:
             np.multiply(update[start : start + _BLOCK], factor, out=scratch, dtype=np.int64)
             block += scratch
     return div_trunc_array(sums, sum(weights))
+
+
+def weighted_means(
+    updates: Sequence[Int32s], weights: Sequence[int], sets: npt.NDArray[np.bool_]
+) -> Int64s:
+    """`weighted_mean` of many sets of the same updates at once.
+
+    sets: (m, n), which of the n updates are in each, none of them empty. Returns (m, n_parameters).
+    """
+    _check_updates(updates, weights)
+    counts = sets.astype(np.int64)
+    column = np.array(weights, dtype=np.int64)
+    # Each partial sum is one of fewer updates than `_check_updates` has bounded.
+    sums = counts @ (np.stack(updates).astype(np.int64) * column[:, None])
+    quotients = np.abs(sums) // (counts @ column)[:, None]
+    return np.where(sums < 0, -quotients, quotients)
 
 
 def _check_updates(updates: Sequence[Int32s], weights: Sequence[int]) -> int:

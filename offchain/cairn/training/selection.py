@@ -19,7 +19,7 @@ from cairn.domain.losses import LOSS_ONE, MAX_CROSS_ENTROPY, MAX_SQUARED, LossKi
 from cairn.domain.programs import MOST_BIAS, OutputMode, Program
 from cairn.domain.rows import ValidationSet
 from cairn.models import predict
-from cairn.training.aggregation import aggregate_updates
+from cairn.training.aggregation import aggregate_sets, aggregate_updates
 from cairn.training.derive import derive_program, output_mode, unite
 from cairn.training.errors import AggregateError
 from cairn.training.plans import UNIT_BITS, Plan
@@ -242,32 +242,41 @@ class SetLosses:
                     loss for part in map_all(_Task(self), parts, self.progress) for loss in part
                 ]
             else:
-                found = [self.compute(row) for row in rows]
+                found = self.compute(rows)
             self.known.update(zip(wanted, found, strict=True))
         return np.array([self.known[row.tobytes()] for row in sets])
 
-    def compute(self, members: Sets) -> float:
-        """The loss of one set, (n,), computed anew."""
-        chosen = np.flatnonzero(members)
-        updates = [self.updates[i] for i in chosen]
-        weights = [self.weights[i] for i in chosen]
-        plan = self.plan
-        if self.rows is not None:
-            outputs = self.rows.outputs(self._parameters(updates, weights))
-            valid, mode = self.rows.valid, self.rows.mode
-        else:
-            if not updates:
-                return float("inf")  # there is no forest without trees
-            program = unite(plan, updates)
-            outputs, valid = predict(program, self.features)
-            mode = program.output_mode
-        return mean_losses(self.kind, mode, plan.target.decimals, outputs, valid, self.targets)
+    def compute(self, sets: Sequence[Sets]) -> list[float]:
+        """The losses of sets, (n,) each, computed anew."""
+        if self.rows is None:
+            return [self._of_forest(members) for members in sets]
+        n = self.plan.n_parameters
+        start = np.zeros(n, dtype=np.int32) if self.base is None else self.base
+        versions = [start] * len(sets)
+        filled = [place for place, members in enumerate(sets) if members.any()]
+        if filled:
+            chosen = np.stack([sets[place] for place in filled])
+            made = aggregate_sets(
+                self.plan, self.updates, self.weights, chosen, self.base, self.previous
+            )
+            for place, parameters in zip(filled, made, strict=True):
+                versions[place] = parameters
+        rows = self.rows
+        return [
+            self._loss(rows.mode, rows.outputs(parameters), rows.valid) for parameters in versions
+        ]
 
-    def _parameters(self, updates: Sequence[Int32s], weights: Sequence[int]) -> Int32s:
-        if not updates:
-            n = self.plan.n_parameters
-            return np.zeros(n, dtype=np.int32) if self.base is None else self.base
-        return aggregate_updates(self.plan, updates, weights, self.base, self.previous)
+    def _of_forest(self, members: Sets) -> float:
+        chosen = [self.updates[i] for i in np.flatnonzero(members)]
+        if not chosen:
+            return float("inf")  # there is no forest without trees
+        program = unite(self.plan, chosen)
+        outputs, valid = predict(program, self.features)
+        return self._loss(program.output_mode, outputs, valid)
+
+    def _loss(self, mode: OutputMode, outputs: Int64s, valid: Sets) -> float:
+        decimals = self.plan.target.decimals
+        return mean_losses(self.kind, mode, decimals, outputs, valid, self.targets)
 
 
 class _Task:
@@ -278,7 +287,7 @@ class _Task:
         self.losses.__dict__.update(losses.__dict__, known={}, progress=None)
 
     def __call__(self, sets: Sequence[Sets]) -> list[float]:
-        return [self.losses.compute(members) for members in sets]
+        return self.losses.compute(sets)
 
 
 @dataclass(frozen=True)

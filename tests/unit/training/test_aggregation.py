@@ -13,12 +13,14 @@ from cairn.training import (
     AggregateError,
     IncludedUpdate,
     Plan,
+    RulePlan,
     Update,
     aggregate_coordinate,
     aggregate_updates,
     weighted_mean,
     weighted_mean_coordinate,
 )
+from cairn.training.aggregation import aggregate_sets
 from cairn.training.rules import div_trunc_array
 from cairn.training.updates import vector
 
@@ -132,3 +134,24 @@ def test_from_bytes__damaged__is_refused(plan: Plan) -> None:
     weightless[104 + 36 : 104 + 44] = bytes(8)
     with pytest.raises(AggregateError, match="update 0: a weight of 0"):
         Aggregate.from_bytes(bytes(weightless), n_parameters=4)
+
+
+@pytest.mark.parametrize("rule", ["weighted_mean", "trimmed_mean", "median"])
+def test_aggregate_sets__any_sets__is_aggregate_updates_of_each(plan: Plan, rule: str) -> None:
+    rng = np.random.default_rng(11)
+    cut = 200 if rule == "trimmed_mean" else 0
+    chosen = RulePlan(name=rule, weight_cap=2**20, trim_permille=cut, momentum_permille=300)
+    plan = Plan(**{**dict(plan), "rule": chosen, "clip": 2**31 - 1})
+    updates = [rng.integers(-(2**31), 2**31, 4).astype(np.int32) for _ in range(6)]
+    base, previous = (rng.integers(-(2**31), 2**31, 4).astype(np.int32) for _ in range(2))
+    weights = [1, 3, 2**19, 2**21, 7, 7]
+    sets = rng.random((20, 6)) < 0.5
+    sets[0] = True
+    sets = sets[sets.any(axis=1)]
+    found = aggregate_sets(plan, updates, weights, sets, base, previous)
+    for members, parameters in zip(sets, found, strict=True):
+        places = np.flatnonzero(members)
+        one = aggregate_updates(
+            plan, [updates[i] for i in places], [weights[i] for i in places], base, previous
+        )
+        assert np.array_equal(parameters, one)
