@@ -48,4 +48,4 @@ def test_payee__made_first_by_a_stranger__is_the_operator_s_all_the_same(
     assert splitter.owed(dollar_alliance.share_token, dollar) == 500
     # It cannot be told anew whose it is, by its operator least of all.
     with ape.reverts("begin: caller is not the maker"):
-        splitter.begin(model_id, stranger, 1, sender=operator)
+        splitter.begin(model_id, stranger, sender=operator)
