@@ -1,10 +1,11 @@
 """`ape run bench_oracle`: what the oracle costs in gas, on a chain of this machine.
 
 All of it are real transactions, the governed ones by real votes. A challenge is measured at its
-dearest: the challenger's first bounty, and a requester who is owed nothing yet. Posting and settling
-are measured in the steady state: neither the first root under its terms nor the first income. The
-overhead of `predict` is its execution less that of the Evaluator when it is asked alone. IoTeX's
-figures are by its formula. The last line is all of it as JSON; with a
+dearest: the challenger's first bounty, a request that names its operator and so ends by it, and a
+requester who is owed nothing yet; what one costs that opens the request again stands beside it.
+Posting and settling are measured in the steady state: neither the first root under its terms nor
+the first income. The overhead of `predict` is its execution less that of the Evaluator when it is
+asked alone. IoTeX's figures are by its formula. The last line is all of it as JSON; with a
 bar missed, it exits with 1.
 """
 
@@ -121,16 +122,16 @@ class Oracle:
     def terms_id(self) -> int:
         return int(self.bench.system.model_registry.current_terms(self.model_id))
 
-    def ask(self) -> ReceiptAPI:
+    def ask(self, *names: AccountAPI) -> ReceiptAPI:
         deadline = self.stage.now() + 2 * WINDOW_S
-        args = (self.model_id, self.features, PRICE_WEI, deadline)
+        args = (self.model_id, self.features, PRICE_WEI, deadline, *names)
         return self.market.request(*args, value=PRICE_WEI, sender=self.bench.buyer)
 
-    def asked(self, count: int) -> list[int]:
+    def asked(self, count: int, *names: AccountAPI) -> list[int]:
         """So many requests, past their first seconds."""
         first = self.market.n_requests() + 1
         for _ in range(count):
-            self.ask()
+            self.ask(*names)
         self.stage.advance(TURN_S + 5, "the turns are over")
         return list(range(first, first + count))
 
@@ -159,14 +160,22 @@ def predictions(oracle: Oracle) -> dict[str, float]:
     }
 
 
-def single_answers(oracle: Oracle, challenger: AccountAPI) -> dict[str, float]:
+def challenge_of_a_lie(
+    oracle: Oracle, challenger: AccountAPI, *names: AccountAPI
+) -> tuple[ReceiptAPI, ReceiptAPI]:
+    """(request, challenge), the latter of a wrong answer to the former."""
+    request = oracle.ask(*names)
+    lie = oracle.market.n_requests()
+    oracle.market.answer(lie, wrong(oracle.outputs), sender=oracle.bench.operator)
+    oracle.owing_nothing()
+    return request, oracle.market.challenge(lie, oracle.features, sender=challenger)
+
+
+def single_answers(oracle: Oracle, challenger: AccountAPI, another: AccountAPI) -> dict[str, float]:
     market, operator = oracle.market, oracle.bench.operator
     oracle.ask()  # the first request of a market writes a slot more
-    request = oracle.ask()
-    lie = market.n_requests()
-    market.answer(lie, wrong(oracle.outputs), sender=operator)
-    oracle.owing_nothing()
-    challenge = market.challenge(lie, oracle.features, sender=challenger)
+    _, challenge = challenge_of_a_lie(oracle, challenger, operator)
+    request, reopening = challenge_of_a_lie(oracle, another)
 
     ids = oracle.asked(N_SETTLED)
     batch = market.answer_batch(ids, [oracle.outputs] * N_SETTLED, sender=operator)
@@ -176,6 +185,7 @@ def single_answers(oracle: Oracle, challenger: AccountAPI) -> dict[str, float]:
         "request_total_gas": request.gas_used,
         "challenge_total_gas": challenge.gas_used,
         "challenge_iotex_gas": cost_of("challenge", challenge).iotex,
+        "challenge_reopening_total_gas": reopening.gas_used,
         "answer_batch_gas_each_of_32": round(batch.gas_used / N_SETTLED),
         "settle_gas_each_of_32": round(settle.gas_used / N_SETTLED),
     }
@@ -183,7 +193,7 @@ def single_answers(oracle: Oracle, challenger: AccountAPI) -> dict[str, float]:
 
 def roots(oracle: Oracle, challenger: AccountAPI) -> dict[str, float]:
     market = oracle.market
-    lies = oracle.asked(N_ROOT)
+    lies = oracle.asked(N_ROOT, oracle.bench.operator)
     answers = [(one, oracle.outputs) for one in lies]
     answers[200] = (lies[200], wrong(oracle.outputs))
     lying, _ = oracle.root(answers)
@@ -316,11 +326,7 @@ def forest(oracle: Oracle, challenger: AccountAPI) -> dict[str, float]:
     add_version(oracle.bench, oracle.model_id, program)
     oracle.features = features_of(program)
     oracle.outputs = program.run_packed(oracle.features)
-    oracle.ask()
-    lie = oracle.market.n_requests()
-    oracle.market.answer(lie, wrong(oracle.outputs), sender=oracle.bench.operator)
-    oracle.owing_nothing()
-    challenge = oracle.market.challenge(lie, oracle.features, sender=challenger)
+    _, challenge = challenge_of_a_lie(oracle, challenger, oracle.bench.operator)
     return {"challenge_forest_total_gas": challenge.gas_used}
 
 
@@ -331,11 +337,10 @@ def measure(stage: Stage) -> dict[str, float]:
         stage.accounts[0], system, AllianceSettings("Pioneers", "PIO", holders), stage.journal
     )
     oracle = Oracle(Bench(stage, system, alliance), linear(30))
-    challengers = stage.accounts[6:10]
+    first, *others = stage.accounts[6:10]
     figures = predictions(oracle) | speed(oracle)
-    for part, challenger in zip(
-        (single_answers, roots, receipts, forest), challengers, strict=True
-    ):
+    figures |= single_answers(oracle, first, oracle.bench.members[0])
+    for part, challenger in zip((roots, receipts, forest), others, strict=True):
         figures |= part(oracle, challenger)
     return figures
 

@@ -133,13 +133,15 @@ def ask_oracle(
             f"request {event.request_id} ended without an answer: {why}; take the price back with "
             f"`ape run predict --refund {event.request_id}`"
         )
-    for answer in market.Answered.range(receipt.block_number, chain.blocks.height + 1):
-        if answer.request_id == event.request_id:
-            click.echo(
-                f"answered by {answer.operator}; anyone may challenge until {answer.challengeable_until}"
-            )
-            return bytes(answer.outputs)
-    raise DeploymentError(f"the node has no Answered event of request {event.request_id}")
+    found = market.Answered.range(receipt.block_number, chain.blocks.height + 1)
+    answers = [answer for answer in found if answer.request_id == event.request_id]
+    if not answers:
+        raise DeploymentError(f"the node has no Answered event of request {event.request_id}")
+    newest = answers[-1]  # those before it were proved wrong
+    click.echo(
+        f"answered by {newest.operator}; anyone may challenge until {newest.challengeable_until}"
+    )
+    return bytes(newest.outputs)
 
 
 @click.command(cls=NodeCommand)

@@ -216,7 +216,8 @@ def slash(operator: address, amount_wei: uint256, bounty_to: address):
     self._check_judge()
     stakes: uint256 = self._stakes[operator]
     assert amount_wei <= stakes >> 128, "slash: more than is locked"
-    self._stakes[operator] = stakes - (amount_wei << 128) - amount_wei
+    # What is locked is of the stake: neither half can be less than the amount.
+    self._stakes[operator] = unsafe_sub(stakes, unsafe_add(amount_wei << 128, amount_wei))
     bounty: uint256 = burning._bounty_of(amount_wei)
     log IStakeLedger.Slashed(
         operator=operator,

@@ -5,7 +5,8 @@
 @license Apache-2.0
 @notice Buy a prediction in one call (`predict`), or ask for one (`request`): a staked operator answers, and
         while the answer's window is open anyone may have this contract run the program itself. A wrong answer
-        costs the operator his lock and gives the requester the money back. Every request ends exactly once.
+        costs the operator his lock, and the request is open for others again; if nobody else could answer,
+        the requester has the money back. Every request ends exactly once.
 @dev MARKET-1: what is owed and what open requests hold in escrow never exceeds the contract's balance.
      MARKET-2: a request ends once: settled, refunded or slashed; then its status never changes.
      MARKET-3: the price of a request is shared out as the terms say that it was made under.
@@ -16,6 +17,7 @@
      MARKET-7: what an operator posted as a root is what is settled and what is challenged, leaf by leaf; a
                leaf is slashed at most once.
      MARKET-8: what a callback does harms nobody but who asked for it.
+     MARKET-9: a wrong answer ends no request that others may still answer.
      Its parts: request_book (records and money), answers, answer_roots.
 @custom:kill Cannot be stopped: no owner, no upgrade. A model leaves the market when its alliance ends the sale.
 """

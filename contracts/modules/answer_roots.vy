@@ -136,8 +136,13 @@ def challenge_leaf(
 
     self._slashed[root_id][index // 256] = slashed | bit
     self._roots[root_id] = root + (1 << 243)  # one more slashed: at most as many as leaves
-    is_open: bool = (asked >> request_book.STATE_AT) & request_book.OPEN != 0
-    is_refunded: bool = is_open and self._answers(request_id, asked, terms_id, operator, posted_at)
+    # An open request is still others' to answer. One that names its operator is not, and he has lied.
+    state: uint256 = asked >> request_book.STATE_AT
+    is_refunded: bool = (
+        state & request_book.NAMED != 0
+        and state & request_book.OPEN != 0
+        and self._answers(request_id, asked, terms_id, operator, posted_at)
+    )
     if is_refunded:
         request_book._end(request_id, asked, request_book.SLASHED)
         request_book._give_back(request_book._requester(asked), terms.price, currency)

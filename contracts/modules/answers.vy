@@ -84,7 +84,8 @@ def challenge(request_id: uint256, features: Bytes[4096]):
     terms: IModelRegistry.Terms = empty(IModelRegistry.Terms)
     currency: address = empty(address)
     terms, currency = request_book._terms_and_currency(request_book._terms_id(asked))
-    in_time: bool = block.timestamp <= (answered >> 160) + terms.window_s
+    # Two times far below 2^96.
+    in_time: bool = block.timestamp <= unsafe_add(answered >> 160, terms.window_s)
     assert in_time, "challenge: window is over"
     asked_for: bool = keccak256(features) == request_book._features_hash[request_id]
     assert asked_for, "challenge: other features"
@@ -94,15 +95,21 @@ def challenge(request_id: uint256, features: Bytes[4096]):
     assert is_wrong, "challenge: the answer is right"
 
     request_book._outputs_hash[request_id] = empty(bytes32)
-    if state & request_book.ANSWERED != 0:
-        request_book._end(request_id, asked, request_book.SLASHED)
-        request_book._give_back(request_book._requester(asked), terms.price, currency)
-    else:
-        request_book._end(request_id, asked, request_book.SETTLED)
     operator: address = convert(answered & request_book.UINT160, address)
     log IInferenceMarket.Challenged(
         request_id=request_id, operator=operator, challenger=msg.sender, outputs=outputs
     )
+    if state & request_book.DISPLACED != 0:
+        request_book._end(request_id, asked, request_book.SETTLED)
+    elif state & (request_book.NAMED | request_book.CALLED) != 0:
+        # Nobody else could answer, or the wrong answer was passed on already.
+        request_book._end(request_id, asked, request_book.SLASHED)
+        request_book._give_back(request_book._requester(asked), terms.price, currency)
+    else:
+        # A lie takes nothing from those who know better: their roots, posted or yet to come, still answer.
+        request_book._answered[request_id] = 0
+        request_book._set_state(request_id, asked, request_book.OPEN)
+        log IInferenceMarket.Reopened(request_id=request_id)
     request_book._slash(operator, terms.lock_wei)
 
 

@@ -68,7 +68,11 @@ def _share(amount_wei: uint256, bounty_to: address):
     @notice Set a bounty aside, and the rest of what was slashed to be burnt.
     """
     bounty: uint256 = self._bounty_of(amount_wei)
-    self._rewards[bounty_to] += bounty + ((amount_wei - bounty) << 128)
+    # The bounty is a part of the amount, and there is not so much coin that a half overflows.
+    burnt: uint256 = unsafe_sub(amount_wei, bounty)
+    self._rewards[bounty_to] = unsafe_add(
+        self._rewards[bounty_to], unsafe_add(bounty, burnt << 128)
+    )
 
 
 @internal

@@ -31,7 +31,7 @@ def test_features__extreme_or_missing__have_one_right_outcome(
     other = b"\0\0\0\1" if not right else b""
     market.answer(second, other, sender=serving)
     market.challenge(second, features, sender=challenger)
-    assert [market.get_request(one).status for one in (first, second)] == [2, 16]
+    assert [market.get_request(one).status for one in (first, second)] == [2, 1]
 
 
 def test_features__of_another_length__are_not_taken(market, model_id, requester, features, chain):
@@ -46,4 +46,4 @@ def test_outputs__of_another_length__are_wrong(
 ):
     market.answer(request_id, outputs + bytes(4), sender=serving)
     market.challenge(request_id, features, sender=challenger)
-    assert market.get_request(request_id).status == 16
+    assert market.get_request(request_id).status == 1

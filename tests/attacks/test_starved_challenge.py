@@ -33,4 +33,4 @@ def test_challenge__of_a_lie__succeeds_or_changes_nothing(market, lied, features
             outcomes.add("slashed")
             break
     assert outcomes == {"refused", "slashed"}
-    assert market.get_request(lied).status == 16
+    assert market.get_request(lied).status == 1

@@ -155,18 +155,23 @@ class Market(RuleBasedStateMachine):
         excess=st.integers(0, 5),
         features=st.lists(st.integers(-(2**31), 2**31 - 1), min_size=4, max_size=4),
         life_s=st.integers(1, 1_000),
+        names=st.sampled_from([None, None, 0, 1]),
     )
-    def request(self, who: int, excess: int, features: list[int], life_s: int) -> int:
+    def request(
+        self, who: int, excess: int, features: list[int], life_s: int, names: int | None
+    ) -> int:
+        named = ZERO if names is None else self.operators[names]
         packed = pack_features(features)
         price = self._terms().price
         request_id = self.market.request(
-            self.model_id, packed, price, boa.env.timestamp + life_s,
+            self.model_id, packed, price, boa.env.timestamp + life_s, named,
             value=price + excess, sender=self.requesters[who],
         )  # fmt: skip
         self.paid_in += price + excess
         self.asked[request_id] = {
             "terms_id": self.registry.current_terms(self.model_id),
             "made_at": boa.env.timestamp,
+            "named": named,
             "displaced": False,
             "features": packed,
             "price": price,
@@ -187,6 +192,9 @@ class Market(RuleBasedStateMachine):
                 self.market.answer(request_id, outputs, sender=operator)
         elif boa.env.timestamp > asked["deadline"]:
             with boa.reverts("answer: deadline has passed"):
+                self.market.answer(request_id, outputs, sender=operator)
+        elif asked["named"] not in (ZERO, operator):
+            with boa.reverts("answer: another operator is named"):
                 self.market.answer(request_id, outputs, sender=operator)
         elif in_turn and self.market.turn_of(request_id) not in (ZERO, operator):
             with boa.reverts("answer: it is another's turn"):
@@ -221,10 +229,13 @@ class Market(RuleBasedStateMachine):
         else:
             owed = self.market.owed(asked["requester"], NATIVE)
             self.market.challenge(*arguments, sender=self.watcher)
-            back = 0 if asked["displaced"] else asked["price"]
-            if not asked["displaced"]:
-                asked["status"] = SLASHED
-            asked["displaced"] = False
+            back = 0
+            if asked["displaced"]:
+                asked["displaced"] = False
+            elif asked["named"] != ZERO:
+                asked["status"], back = SLASHED, asked["price"]
+            else:
+                asked["status"] = OPEN
             self._slashed(asked["operator"])
             assert self.market.owed(asked["requester"], NATIVE) == owed + back
 
@@ -312,11 +323,12 @@ class Market(RuleBasedStateMachine):
 
     def _is_good(self, posted: dict, request_id: int) -> bool:
         asked = self.asked.get(request_id)
-        return (
-            asked is not None
-            and asked["terms_id"] == posted["root"].terms_id
-            and asked["made_at"] + TURN_S < posted["at"] <= asked["deadline"]
-        )
+        if asked is None or asked["terms_id"] != posted["root"].terms_id:
+            return False
+        if asked["named"] == ZERO:
+            return asked["made_at"] + TURN_S < posted["at"] <= asked["deadline"]
+        is_his = asked["named"] == posted["operator"]
+        return is_his and asked["made_at"] <= posted["at"] <= asked["deadline"]
 
     @rule(root_id=roots, pick=st.integers(0, 19))
     def challenge_leaf(self, root_id: bytes | None, pick: int) -> None:
@@ -354,7 +366,8 @@ class Market(RuleBasedStateMachine):
         posted["slashed"].add(index)
         self._slashed(posted["operator"])
         back = 0
-        if asked["status"] == OPEN and self._is_good(posted, request_id):
+        is_his = asked["named"] == posted["operator"]
+        if is_his and asked["status"] == OPEN and self._is_good(posted, request_id):
             asked["status"] = SLASHED
             back = asked["price"]
         assert self.market.owed(asked["requester"], NATIVE) == owed + back

@@ -694,6 +694,7 @@ class InferenceMarket(Contract):
         t.Settled,
         t.Refunded,
         t.Challenged,
+        t.Reopened,
         t.Paid,
     )
 

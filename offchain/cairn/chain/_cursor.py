@@ -116,8 +116,7 @@ class LogCursor:
     def _check_history(self) -> None:
         if self._last_hash is None:
             return
-        found = self._node.block_hash(self.next_block - 1)
-        if found != self._last_hash:
+        if self._hash_of(self.next_block - 1) != self._last_hash:
             raise WrongNetwork(
                 f"block {self.next_block - 1} is not the one that {self._name!r} has read: the "
                 "chain was begun anew, or rewritten deeper than the confirmations that were "

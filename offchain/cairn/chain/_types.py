@@ -753,6 +753,13 @@ class Challenged:
 
 
 @dataclass(frozen=True, slots=True)
+class Reopened:
+    """The answer that was challenged just before is gone: the request may be answered again."""
+
+    request_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class Paid:
     account: str
     currency: str

@@ -434,6 +434,7 @@ class FakeMarket(FakeContract):
         t.DisplacedReleased,
         t.Refunded,
         t.Challenged,
+        t.Reopened,
         t.LeafChallenged,
     )
 
@@ -447,6 +448,7 @@ class FakeMarket(FakeContract):
     ) -> None:
         super().__init__(chain, address)
         self.requests: dict[int, t.Request] = {}
+        self.named: set[int] = set()
         self.answers: dict[int, list[bytes]] = {}
         self.roots: dict[bytes, tuple[AnswerRoot, t.Root]] = {}
         self.slashed_leaves: set[tuple[bytes, int]] = set()
@@ -455,6 +457,7 @@ class FakeMarket(FakeContract):
     def state(self) -> dict[str, Any]:
         return {
             "requests": dict(self.requests),
+            "named": set(self.named),
             "answers": {k: list(v) for k, v in self.answers.items()},
             "roots": dict(self.roots),
             "slashed_leaves": set(self.slashed_leaves),
@@ -530,6 +533,8 @@ class FakeMarket(FakeContract):
             made_at=self.chain.timestamp,
             callback=callback,
         )
+        if operator != t.ZERO_ADDRESS:
+            self.named.add(request_id)
         terms = self._parts.registry.terms(terms_id)
         self.emit(
             t.Requested(request_id, terms.model_id, sender, terms_id, operator, deadline, features)
@@ -589,7 +594,7 @@ class FakeMarket(FakeContract):
             return False
         if found.callback != t.ZERO_ADDRESS:
             return False
-        if found.status == t.Status.OPEN and found.operator != t.ZERO_ADDRESS:
+        if request_id in self.named:
             return found.made_at <= posted_at and found.operator == root.operator
         return found.made_at + TURN_S < posted_at
 
@@ -658,8 +663,10 @@ class FakeMarket(FakeContract):
             raise Reverted("leaf: the answer is right")
         self.slashed_leaves.add((root_id, index))
         self.roots[root_id] = root, replace(posted, n_slashed=posted.n_slashed + 1)
-        refunded = found.status == t.Status.OPEN and self._may_take(
-            root, posted.posted_at, request_id
+        refunded = (
+            request_id in self.named
+            and found.status == t.Status.OPEN
+            and self._may_take(root, posted.posted_at, request_id)
         )
         if refunded:
             self.requests[request_id] = replace(found, status=t.Status.SLASHED)
@@ -681,9 +688,15 @@ class FakeMarket(FakeContract):
         if keccak(right) == found.outputs_hash:
             raise Reverted("challenge: the answer is right")
         self._parts.ledger.slash(self.address, found.operator, terms.lock_wei, sender)
-        ended = t.Status.SETTLED if found.is_displaced else t.Status.SLASHED
-        self.requests[request_id] = replace(found, status=ended, is_displaced=False)
         self.emit(t.Challenged(request_id, found.operator, sender, right))
+        if found.is_displaced:
+            after = replace(found, status=t.Status.SETTLED, is_displaced=False)
+        elif request_id in self.named or found.callback != t.ZERO_ADDRESS:
+            after = replace(found, status=t.Status.SLASHED)
+        else:
+            after = replace(found, status=t.Status.OPEN, operator=t.ZERO_ADDRESS, answered_at=0)
+            self.emit(t.Reopened(request_id))
+        self.requests[request_id] = replace(after, outputs_hash=bytes(32))
 
     def do_settle(self, sender: str, value: int, request_ids: list[int]) -> None:
         for request_id in request_ids:

@@ -20,6 +20,7 @@ from cairn.operator._jobs import (
     RootJob,
     add_root,
     change,
+    in_full,
     leaves,
     requests,
     root_of,
@@ -177,6 +178,9 @@ class Answering:
         desk = self._desk
         if not self._is_in_time(row, head):
             return None
+        if row.proved_wrong:
+            desk.leave(row, "our answer to it was proved wrong")
+            return None
         if row.model_id in desk.suspended:
             desk.wait(requests, row, f"the model is suspended: {todo(row.model_id)}")
             return None
@@ -262,8 +266,11 @@ class Answering:
 
     def _answer_singly(self, row: Any, head: Head) -> None:
         desk, request_id = self._desk, row.request_id
-        key = key_of("answer", request_id, row.attempt)
+        key = key_of("answer", in_full(row), row.attempt)
         if desk.outbox.get(key) is None:  # else sent in a life before
+            if row.reopened and self._is_on_its_way(request_id):
+                desk.wait(requests, row, "an answer sent before may yet count", level=logging.DEBUG)
+                return
             outputs = self._outputs(row)
             try:
                 desk.outbox.post(key, desk.contracts.market.answer(request_id, outputs), head)
@@ -274,6 +281,11 @@ class Answering:
                 return
             say("answering", request=request_id, model=row.model_id, outputs=outputs.hex())
         desk.set(requests, request_id, state=Job.ANSWERING, intent=key, note=None)
+
+    def _is_on_its_way(self, request_id: int) -> bool:
+        """Whether a single answer of ours, sent before another's was in the way, has not been refused."""
+        keys = (one.key.split(":") for one in self._desk.outbox.live())
+        return any(key[0] == "answer" and key[1].split("/")[0] == str(request_id) for key in keys)
 
     # --- by a root ----------------------------------------------------------------------------
 

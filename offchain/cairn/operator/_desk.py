@@ -59,7 +59,7 @@ def todo(model_id: int) -> str:
     return f"find out why, then `cairn operator resume {model_id}`"
 
 
-def key_of(what: str, which: int, attempt: int) -> str:
+def key_of(what: str, which: int | str, attempt: int) -> str:
     """An intent's key. A further attempt is made only when the one before was refused for good."""
     return f"{what}:{which}" if attempt == 0 else f"{what}:{which}:{attempt}"
 

@@ -114,6 +114,11 @@ requests = Table(
     Column(
         "in_root", Number, index=True
     ),  # the root, ours or another's, that holds an answer to it
+    # How often it was open again since an answer was proved wrong, and the place on the chain of the
+    # newest log of its single answers that was noted: logs come again, out of step with the job.
+    Column("reopened", Number),
+    Column("told_at", Number),
+    Column("proved_wrong", Number),  # 1: an answer of ours was; we give no other
 )
 
 roots = Table(
@@ -216,6 +221,11 @@ def change(
     if only_if is not None:
         query = query.where(only_if)
     return bool(db.execute(query.values(**values)).rowcount)
+
+
+def in_full(row: Any) -> str:
+    """A request as the keys of its intents name it: open again, it is answered and checked anew."""
+    return f"{row.request_id}/{row.reopened}" if row.reopened else str(row.request_id)
 
 
 def root_of(row: Any) -> AnswerRoot:

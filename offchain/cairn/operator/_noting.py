@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import ColumnElement, Connection, func, select, update
 
 from cairn.chain import (
     AggregatePosted,
@@ -15,6 +15,7 @@ from cairn.chain import (
     LeafChallenged,
     Log,
     Refunded,
+    Reopened,
     Requested,
     RootAnswered,
     RootSettled,
@@ -43,8 +44,14 @@ from cairn.operator._jobs import (
 from cairn.operator._ports import Contracts
 
 _ROWS_AT_ONCE = 500
+_LOGS_A_BLOCK = 2**20  # more than any block has
 # Answers that are judged after their request has ended, by a root that is older than they are.
 _JUDGED = (Job.ANSWERED, Job.SETTLING, Job.OTHERS, Job.CHALLENGING)
+
+
+def _is_news(place: int) -> ColumnElement[bool]:
+    """A log at this place on the chain tells of a request's single answers what is not noted yet."""
+    return func.coalesce(requests.c.told_at, -1) < place
 
 
 class Noting:
@@ -74,6 +81,7 @@ class Noting:
                 DisplacedReleased,
                 Refunded,
                 Challenged,
+                Reopened,
                 LeafChallenged,
             ),
             *self._rounds.topics(RoundOpened, AggregatePosted, RoundFinalized, RoundCancelled),
@@ -91,13 +99,13 @@ class Noting:
         for log in logs:
             event = self._market.decode(log)
             if event is not None:
-                self._of_market(db, event)
+                self._of_market(db, event, log.block_number * _LOGS_A_BLOCK + log.log_index)
                 continue
             event = self._rounds.decode(log)
             if event is not None:
                 self._of_rounds(db, event)
 
-    def _of_market(self, db: Connection, event: object) -> None:
+    def _of_market(self, db: Connection, event: object, place: int) -> None:
         if isinstance(event, Requested):
             values = {
                 "request_id": event.request_id,
@@ -115,11 +123,12 @@ class Noting:
                 db,
                 requests,
                 event.request_id,
-                only_if=requests.c.answered_by.is_(None),
+                only_if=requests.c.answered_by.is_(None) & _is_news(place),
                 state=Job.ANSWERED if ours else Job.OTHERS,
                 answered_by=event.operator,
                 outputs=event.outputs,
                 challengeable_until=event.challengeable_until,
+                told_at=place,
                 attempt=0,
                 note=None,
             ):
@@ -135,11 +144,47 @@ class Noting:
         elif isinstance(event, Refunded):
             self._end(db, event.request_id, Job.REFUNDED)
         elif isinstance(event, Challenged):
-            if event.operator == self._account and not self._is_slashed(db, event.request_id):
-                self._suspend(db, event.request_id)
-            self._end(db, event.request_id, Job.SLASHED)
+            if change(db, requests, event.request_id, only_if=_is_news(place), told_at=place):
+                if event.operator == self._account:
+                    change(db, requests, event.request_id, proved_wrong=1)
+                    self._suspend(db, event.request_id)
+                self._end(db, event.request_id, Job.SLASHED)
+        elif isinstance(event, Reopened):
+            self._reopened(db, event.request_id, place)
         elif isinstance(event, LeafChallenged):
             self._leaf_slashed(db, event)
+
+    def _reopened(self, db: Connection, request_id: int, place: int) -> None:
+        """The answer is gone as if it had never been: what we had begun goes on, or we begin anew."""
+        c = requests.c
+        news = _is_news(place) & c.state.not_in((Job.SETTLED, Job.REFUNDED))
+        query = select(c.reopened, roots.c.operator, roots.c.id, roots.c.state, roots.c.intent)
+        row = db.execute(
+            query.outerjoin(roots, roots.c.id == c.in_root).where(c.request_id == request_id, news)
+        ).first()
+        if row is None:
+            return
+        is_ours = row.operator == self._account and row.state != RootJob.ENDED
+        is_posting = is_ours and row.state == RootJob.POSTING
+        state = Job.ANSWERING if is_posting else Job.ROOTED if is_ours else Job.SEEN
+        change(
+            db,
+            requests,
+            request_id,
+            answered_by=None,
+            outputs=None,
+            challengeable_until=None,
+            reopened=(row.reopened or 0) + 1,
+            told_at=place,
+            made_at=None,  # look again: who comes after whom is counted from now
+            ours_at=None,
+            attempt=0,
+            note=None,
+            state=state,
+            intent=row.intent if is_posting else None,
+            in_root=row.id if is_ours else None,
+        )
+        say("open again", request=request_id)
 
     def _root_posted(self, db: Connection, event: RootAnswered) -> None:
         """Another's root is to be checked; of ours, the requests that wait for it have an answer."""
@@ -209,7 +254,7 @@ class Noting:
 
     def _leaf_slashed(self, db: Connection, event: LeafChallenged) -> None:
         found = (
-            select(leaves.c.id, leaves.c.state)
+            select(leaves.c.id, leaves.c.state, leaves.c.root)
             .join(roots, roots.c.id == leaves.c.root)
             .where(roots.c.root_id == event.root_id, leaves.c.place == event.index)
         )
@@ -217,11 +262,24 @@ class Noting:
         if row is None or row.state == Leaf.SLASHED:
             return
         if event.operator == self._account:
+            change(db, requests, event.request_id, proved_wrong=1)
             self._suspend(db, event.request_id)
         change(db, leaves, row.id, state=Leaf.SLASHED, note=None)
         say("leaf slashed", request=event.request_id, operator=event.operator)
         if event.is_refunded:
             self._end(db, event.request_id, Job.SLASHED)
+        else:  # if it waited for that root only, it is anybody's again
+            change(
+                db,
+                requests,
+                event.request_id,
+                only_if=(requests.c.in_root == row.root)
+                & requests.c.state.in_((Job.ROOTED, Job.LEFT))
+                & requests.c.answered_by.is_(None),
+                state=Job.SEEN,
+                in_root=None,
+                note=None,
+            )
 
     def _of_rounds(self, db: Connection, event: object) -> None:
         if isinstance(event, RoundOpened):
@@ -246,12 +304,6 @@ class Noting:
             )
         elif isinstance(event, (RoundFinalized, RoundCancelled)):
             change(db, rounds, event.round_id, state=RoundJob.ENDED)
-
-    @staticmethod
-    def _is_slashed(db: Connection, request_id: int) -> bool:
-        """Noted before: a person may have looked since."""
-        query = select(requests.c.state).where(requests.c.request_id == request_id)
-        return db.execute(query).scalar_one_or_none() == Job.SLASHED
 
     @staticmethod
     def _suspend(db: Connection, request_id: int) -> None:

@@ -10,7 +10,17 @@ from sqlalchemy import select, update
 from cairn.chain import Call, Head, Reverted, key_runs, offer
 from cairn.operator._budget import Budget, spent_on_challenges
 from cairn.operator._desk import Desk, key_of, say
-from cairn.operator._jobs import Job, Leaf, RootJob, change, leaves, requests, root_of, roots
+from cairn.operator._jobs import (
+    Job,
+    Leaf,
+    RootJob,
+    change,
+    in_full,
+    leaves,
+    requests,
+    root_of,
+    roots,
+)
 
 _CHECKS_A_STEP = 64
 _ROOTS_A_STEP = 4
@@ -62,7 +72,7 @@ class Watching:
         if right == row.outputs:
             desk.set(requests, request_id, state=Job.LEFT, note="another's, and right")
             return
-        key = key_of("challenge", request_id, row.attempt)
+        key = key_of("challenge", in_full(row), row.attempt)
         call = desk.contracts.market.challenge(request_id, row.features)
         try:
             if not self._prove(key, call, terms.lock_wei // 2, head):

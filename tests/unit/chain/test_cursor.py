@@ -242,3 +242,18 @@ def test_advance__many_contracts__are_asked_about_by_the_hundreds(store, chain, 
     one = LogCursor(store, chain, "t", [*others, tally.address], tally.topics())
     one.advance(chain.head(), names_into(seen, tally))
     assert seen == ["a", "b"] and asked == [200, 200, 50]
+
+
+def test_advance__another_node_lacks_the_block_read_last__is_waited_for(cursor, chain, tally):
+    """Behind a balancer, or while it loads its chain: a head was shown whose history is not there."""
+    add(chain, tally, "a", "b")
+    one, seen = cursor(), []
+    one.advance(chain.head(), names_into(seen, tally))
+    add(chain, tally, "c")
+    head, newest = chain.head(), chain.blocks[-3:]
+    del chain.blocks[-3:]
+    with pytest.raises(NodeUnreachable, match="has it not"):
+        one.advance(head, names_into(seen, tally))
+    chain.blocks.extend(newest)
+    one.advance(head, names_into(seen, tally))
+    assert seen == ["a", "b", "c"]

@@ -34,10 +34,10 @@ def test_challenge_leaf__wrong__costs_that_leafs_lock_alone(
     stake = ledger.stake_wei(rich)
     receipt = challenge_leaf(lying, 17, challenger)
     [event] = receipt.decode_logs(market.LeafChallenged)
-    assert (event.request_id, event.index, event.is_refunded) == (ids[17], 17, True)
+    assert (event.request_id, event.index, event.is_refunded) == (ids[17], 17, False)
     assert bytes(event.outputs) == outputs
-    assert market.get_request(ids[17]).status == 16
-    assert owed(requester) == PRICE
+    assert market.get_request(ids[17]).status == 1  # others may answer it
+    assert owed(requester) == 0
     assert ledger.stake_wei(rich) == stake - LOCK_WEI
     assert ledger.locked_wei(rich) == 19 * LOCK_WEI
     assert ledger.bounty_wei(challenger) == LOCK_WEI // 2
@@ -96,7 +96,18 @@ def test_challenge_leaf__invalid_where_outputs_exist__is_slashed(
 ):
     root = post(rich, [(ids[0], b""), (ids[1], outputs)])
     challenge_leaf(root, 0, challenger)
-    assert market.get_request(ids[0]).status == 16
+    assert market.is_leaf_slashed(root.root_id, 0)
+
+
+def test_challenge_leaf__of_the_operator_named__gives_the_price_back(
+    market, ask, post, rich, wrong, challenge_leaf, challenger, requester, owed
+):
+    [named] = ask(1, operator=rich)
+    root = post(rich, [(named, wrong)])
+    [event] = challenge_leaf(root, 0, challenger).decode_logs(market.LeafChallenged)
+    assert event.is_refunded
+    assert market.get_request(named).status == 16
+    assert owed(requester) == PRICE
 
 
 def test_challenge_leaf__request_ended_meanwhile__is_slashed_without_refund(

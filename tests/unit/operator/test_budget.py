@@ -14,10 +14,10 @@ DAY_S = 86_400
 
 
 def lie(world, times: int = 1) -> list[int]:
-    """The rival answers wrongly."""
+    """The rival answers wrongly what nobody else may answer."""
     told = []
     for _ in range(times):
-        told.append(world.ask())
+        told.append(world.ask(operator=world.rival.address))
         world.answer_as(world.rival, told[-1], WRONG)
     return told
 

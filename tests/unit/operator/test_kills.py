@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import event
 
 from cairn.chain import Phase, Status, Store
-from tests.unit.operator.world import RIGHT, WINDOW_S, Operator, make_world
+from tests.unit.operator.world import COIN, RIGHT, WINDOW_S, Operator, make_world
 
 
 class Killed(BaseException):
@@ -146,14 +146,16 @@ def test_killed_at_each_boundary__each_round_is_aggregated_once(tmp_path):
     assert kill_at_each(tmp_path, tell, check) > 10
 
 
-def test_killed_at_each_boundary__each_wrong_answer_is_challenged_once(tmp_path):
+def test_killed_at_each_boundary__each_wrong_answer_is_challenged_and_replaced_once(tmp_path):
     def tell(world):
         def prepare():
             world.answer_as(world.rival, world.ask(), bytes([0, 0, 0, 1]))
 
-        return [(prepare, 3)]
+        return [(prepare, 4)]
 
     def check(world):
-        assert world.status(1) is Status.SLASHED
+        assert world.ledger.stakes[world.rival.address] == 99 * COIN
+        assert world.market.answers == {1: [bytes([0, 0, 0, 1]), RIGHT]}
+        assert world.status(1) is Status.ANSWERED
 
     assert kill_at_each(tmp_path, tell, check) > 5

@@ -212,8 +212,8 @@ def test_step__anothers_root_lapsed__is_answered_then(world, start):
     assert world.market.answers == {first: [RIGHT]}
 
 
-def test_step__wrong_leaves_of_anothers_root__are_each_challenged_once(world, start):
-    ids = world.ask_many(40)
+def test_step__wrong_leaves_of_anothers_root__are_each_challenged_and_replaced_once(world, start):
+    ids, by = world.ask_many(40), world.rival.address
     later(world)
     lies = {3, 17, 18, 40}
     answers = [(one, WRONG if one in lies else world.right(one)) for one in ids]
@@ -222,12 +222,14 @@ def test_step__wrong_leaves_of_anothers_root__are_each_challenged_once(world, st
     operator.step(4)
     assert {index + 1 for _, index in world.market.slashed_leaves} == lies
     assert world.ledger.stakes[world.rival.address] == (100 - 4) * COIN
-    assert len(world.chain.broadcasts) == 4
-    assert statuses(world, lies) == {Status.SLASHED}
-    assert operator.worker.counts()["requests"] == {"slashed": 4, "left": 36}
+    assert statuses(world, lies) == {Status.OPEN}
+    [ours] = [root for root, _ in world.market.roots.values() if root.operator != by]
+    assert ours.answers == [(one, world.right(one)) for one in sorted(lies)]
+    assert len(world.chain.broadcasts) == 5
+    assert operator.worker.counts()["requests"] == {"rooted": 4, "left": 36}
     replay(world, operator)
     operator.step(3)
-    assert len(world.chain.broadcasts) == 4
+    assert len(world.chain.broadcasts) == 5
 
 
 def test_step__wrong_leaf_and_no_budget__is_challenged_when_there_is(world, start):
@@ -253,10 +255,10 @@ def test_step__our_leaf_was_wrong__suspends_the_model(world, start):
     world.chain.act(world.rival.address, world.market.challenge_leaf(root, 1, features))
     operator.step()
     assert operator.worker.counts()["suspended"] == {1: ids[1]}
-    assert world.status(ids[1]) is Status.SLASHED
+    assert world.status(ids[1]) is Status.OPEN
     world.chain.advance(WINDOW_S + 1)
     operator.step(2)
-    assert operator.worker.counts()["requests"] == {"settled": 5, "slashed": 1}
+    assert operator.worker.counts()["requests"] == {"settled": 5, "left": 1}
     assert world.ledger.locked[world.signer.address] == 0
 
 
@@ -340,7 +342,7 @@ def test_step__node_refuses_a_root__the_step_goes_on(world, start):
     assert [one for one, _ in root.answers] == ids
 
 
-def test_step__our_leaf_was_wrong_and_its_request_slashed_before__suspends(world, start):
+def test_step__our_leaf_was_wrong_as_was_anothers_answer__suspends(world, start):
     [request_id] = world.ask_many(1)
     later(world)
     root = world.root_as(world.signer, [(request_id, WRONG)])
@@ -349,7 +351,7 @@ def test_step__our_leaf_was_wrong_and_its_request_slashed_before__suspends(world
     world.chain.act(REQUESTER, world.market.challenge(request_id, features))
     operator = start(**ROOTS)
     operator.step()
-    assert world.status(request_id) is Status.SLASHED
+    assert operator.worker.counts()["requests"] == {"rooted": 1}
     assert operator.worker.counts()["suspended"] == {}
     world.chain.act(REQUESTER, world.market.challenge_leaf(root, 0, features))
     operator.step()
@@ -359,6 +361,7 @@ def test_step__our_leaf_was_wrong_and_its_request_slashed_before__suspends(world
     replay(world, operator)
     operator.step()
     assert operator.worker.counts()["suspended"] == {}, "the old log counts once"
+    assert operator.worker.counts()["requests"] == {"left": 1}
 
 
 def test_step__anothers_root_lapsed_and_a_third_has_answered__is_left(world, start):

@@ -56,7 +56,8 @@ def test_step__suspended__still_challenges_others(world, proved_wrong):
     request_id = world.ask()
     world.answer_as(world.rival, request_id, bytes([0, 0, 0, 1]))
     proved_wrong.step(2)
-    assert world.status(request_id) is Status.SLASHED
+    assert world.status(request_id) is Status.OPEN
+    assert world.ledger.stakes[world.rival.address] == 99 * COIN
 
 
 def test_step__suspended__posts_no_aggregate(world, proved_wrong):

@@ -7,7 +7,7 @@ from tests.unit.operator.world import COIN, FEATURES, REQUESTER, RIGHT, WINDOW_S
 
 
 def test_step__wrong_answer_of_another__is_challenged_once(world, start):
-    request_id = world.ask()
+    request_id = world.ask(operator=world.rival.address)
     world.answer_as(world.rival, request_id, WRONG)
     operator = start()
     operator.step(3)
@@ -33,7 +33,7 @@ def test_step__window_is_over__does_not_try(world, start):
 
 
 def test_step__somebody_challenged_first__is_not_tried_again(world, start):
-    request_id = world.ask()
+    request_id = world.ask(operator=world.rival.address)
     world.answer_as(world.rival, request_id, WRONG)
     world.chain.auto_mine = False
     operator = start(retry_after_steps=1)
@@ -47,18 +47,18 @@ def test_step__somebody_challenged_first__is_not_tried_again(world, start):
 
 def test_step__bounty_below_the_gas__is_left_unless_told_otherwise(world, start):
     world.registry.all_terms[1] = replace(world.registry.all_terms[1], lock_wei=1_000)
-    request_id = world.ask()
+    request_id = world.ask(operator=world.rival.address)
     world.answer_as(world.rival, request_id, WRONG)
     start().step(2)
     assert world.status(request_id) is Status.ANSWERED
-    other = world.ask()
+    other = world.ask(operator=world.rival.address)
     world.answer_as(world.rival, other, WRONG)
     start(challenge_at_a_loss=True).step(2)
     assert world.status(other) is Status.SLASHED
 
 
 def test_step__gas_gets_cheaper_in_the_window__is_challenged_then(world, start):
-    request_id = world.ask()
+    request_id = world.ask(operator=world.rival.address)
     world.answer_as(world.rival, request_id, WRONG)
     usual, world.chain.base_fee_wei = world.chain.base_fee_wei, 10**18
     operator = start(retry_after_steps=1)
@@ -89,11 +89,11 @@ def test_step__watching_is_off__leaves_all(world, start):
 
 def test_step__model_not_served__is_checked_only_if_all_are(world, start):
     world.ledger.serving.discard((world.signer.address, 1))
-    request_id = world.ask()
+    request_id = world.ask(operator=world.rival.address)
     world.answer_as(world.rival, request_id, WRONG)
     start().step(2)
     assert world.status(request_id) is Status.ANSWERED
-    other = world.ask()
+    other = world.ask(operator=world.rival.address)
     world.answer_as(world.rival, other, WRONG)
     start(watch="all").step(2)
     assert world.status(other) is Status.SLASHED
@@ -106,7 +106,7 @@ def test_step__many_lies_that_do_not_pay__hold_up_no_other(world, start):
     world.all_at_once(REQUESTER, [world.market.request(2, FEATURES, deadline)] * n)
     lies = [world.market.answer(one, WRONG) for one in range(1, n + 1)]
     world.all_at_once(world.rival.address, lies)
-    request_id = world.ask()
+    request_id = world.ask(operator=world.rival.address)
     world.answer_as(world.rival, request_id, WRONG)
     start().step(10)
     assert world.status(request_id) is Status.SLASHED
@@ -114,7 +114,7 @@ def test_step__many_lies_that_do_not_pay__hold_up_no_other(world, start):
 
 
 def test_step__node_has_no_word_for_the_tip__challenges_all_the_same(world, start, monkeypatch):
-    request_id = world.ask()
+    request_id = world.ask(operator=world.rival.address)
     world.answer_as(world.rival, request_id, WRONG)
 
     def refuse():
