@@ -18,16 +18,17 @@ from . import request_book
 
 uses: request_book
 
-# Calldata that IoTeX takes with a margin: two thousand answers of one output.
+# Calldata that IoTeX takes with a margin.
 MAX_LEAVES_BYTES: constant(uint256) = 24_576
-MAX_LEAVES: constant(uint256) = 2_000
+# What a block of IoTeX, 25 million gas, settles with a margin should every leaf displace a later answer.
+MAX_LEAVES: constant(uint256) = 1_000
 ID_BYTES: constant(uint256) = 8
 # Answers with more than 32 outputs go by themselves.
 MAX_OUTPUT_BYTES: constant(uint256) = 128
 # Answers hashed together.
 GROUP: constant(uint256) = 16
 MAX_GROUP_BYTES: constant(uint256) = GROUP * (ID_BYTES + MAX_OUTPUT_BYTES)
-MAX_GROUPS: constant(uint256) = MAX_LEAVES // GROUP
+MAX_GROUPS: constant(uint256) = (MAX_LEAVES + GROUP - 1) // GROUP  # the last may be shorter
 MAX_PROOF: constant(uint256) = 20
 # -2**31, which is no output of any program, says `invalid`.
 INVALID_WORD: constant(uint256) = 2**31

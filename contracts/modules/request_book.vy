@@ -18,8 +18,9 @@ MAX_BPS: constant(uint256) = 10_000
 # How long an open request is left to the operator on whom its turn falls: a few blocks, so that operators
 # need not race, and one who sleeps holds nobody up.
 TURN_S: constant(uint256) = 15
-# How long after a root's window its requests are kept for whoever settles it.
-ROOT_GRACE_S: constant(uint256) = 86_400
+# How long after a root's window its requests are kept for whoever settles it: anyone may, and its operator is
+# there to; a requester whom no leaf answers waits no longer for his money.
+ROOT_GRACE_S: constant(uint256) = 3_600
 
 # What a request's record holds above its status.
 NAMED: constant(uint256) = 32  # it names its operator

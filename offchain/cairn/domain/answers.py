@@ -27,7 +27,7 @@ __all__ = [
 
 GROUP = 16
 """Leaves that are hashed together."""
-MAX_LEAVES = 2_000
+MAX_LEAVES = 1_000
 MAX_LEAVES_BYTES = 24_576
 MAX_OUTPUT_BYTES = 128
 """Longer outputs are answered singly."""

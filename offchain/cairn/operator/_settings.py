@@ -9,6 +9,7 @@ from pydantic import Field, field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from cairn.chain import FeePolicy
+from cairn.domain.answers import MAX_LEAVES
 from cairn.settings import ConnectionSettings, variables_of
 
 
@@ -67,7 +68,7 @@ class Settings(ConnectionSettings):
     root_from: int = Field(
         8, ge=2, description="Fewest requests under the same terms that are answered by one root."
     )
-    root_most: int = Field(256, ge=2, le=2_000, description="Most answers in one root.")
+    root_most: int = Field(256, ge=2, le=MAX_LEAVES, description="Most answers in one root.")
     root_delay_s: int = Field(
         2, ge=0, description="How long a root that is not full waits for more requests."
     )

@@ -56,4 +56,4 @@ def test_answer_root__not_what_the_market_takes__is_refused(leaves):
 
 
 def test_most_leaves__is_what_fits():
-    assert (most_leaves(4), most_leaves(128)) == (2_000, 24_576 // 136)
+    assert (most_leaves(4), most_leaves(128)) == (1_000, 24_576 // 136)

@@ -1,6 +1,8 @@
 import ape
 import pytest
 
+from cairn.domain.answers import MAX_LEAVES
+from scripts._gas import cost_of
 from tests.unit.inference_market.conftest import LOCK_WEI, PRICE, ROOT_GRACE_S, TURN_S, WINDOW_S
 
 
@@ -140,3 +142,28 @@ def test_refund__roots_before_it_was_made__do_not_hold_it_up(
     assert market.refundable_at(late) == market.get_request(late).deadline + 1
     pass_time(11)
     market.refund(late, sender=stranger)
+
+
+def test_settle_root__full_and_every_leaf_displaces_an_answer__fits_a_block_of_iotex(
+    market, ask, post, rich, second, ledger, outputs, stranger, pass_time
+):
+    """The dearest settlement, by IoTeX's formula, told from two that are smaller."""
+    few, many = 4, 14
+    ledger.deposit(value=(few + many) * LOCK_WEI, sender=second)
+
+    def cost_of_settling(n: int) -> int:
+        ids = ask(n)
+        pass_time(TURN_S + 1)
+        root = post(rich, [(one, outputs) for one in ids])
+        pass_time(1)
+        market.answer_batch(ids, [outputs] * n, sender=second)
+        pass_time(WINDOW_S + 1)
+        receipt = market.settle_root(root.root_id, root.leaves, sender=stranger)
+        assert len(list(receipt.decode_logs(market.Displaced))) == n
+        return cost_of("settle_root", receipt).iotex
+
+    cost_of_settling(1)  # the first income of all
+    least, most = cost_of_settling(few), cost_of_settling(many)
+    each = (most - least) / (many - few)
+    print(f"a leaf takes {each:,.0f} gas, a full root {least + each * (MAX_LEAVES - few):,.0f}")
+    assert least + each * (MAX_LEAVES - few) < 0.8 * 25_000_000
