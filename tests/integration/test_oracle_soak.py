@@ -110,10 +110,6 @@ class Process:
         process.send_signal(number)
         return process.wait(60)
 
-    def tell(self, number: signal.Signals) -> None:
-        if self._process is not None and self._process.poll() is None:
-            self._process.send_signal(number)
-
     def check(self) -> None:
         """Still at work."""
         assert self._process is not None and self._process.poll() is None, self.said()
@@ -355,12 +351,7 @@ def test_oracle__one_lies_and_all_are_killed__every_lie_is_slashed_and_the_books
             node_kill_at = now + NODE_KILL_EVERY_S
             node.die()
             threading.Event().wait(dice.uniform(0.0, 1.0))
-            # Nobody is to ask a node that has not loaded its chain: a worker would take it for another.
-            for one in operators.values():
-                one.tell(signal.SIGSTOP)
             node.come_back()
-            for one in operators.values():
-                one.tell(signal.SIGCONT)
         node.tick(CHAIN_S_A_TICK)
         threading.Event().wait(TICK_S)
         for one in operators.values():
