@@ -113,6 +113,17 @@ def test_ask_oracle__request_ended_without_an_answer__says_so_at_once(clock, las
     assert len(clock) == 1
 
 
+def test_ask_oracle__answered_again_after_a_lie__returns_what_stands(clock, monkeypatch):
+    monkeypatch.setattr(predict.chain, "blocks", SimpleNamespace(height=9), raising=False)
+    market = Market(Status.OPEN, Status.ANSWERED)
+    answers = [
+        SimpleNamespace(request_id=one, operator="him", challengeable_until=1, outputs=outputs)
+        for one, outputs in ((7, b"a lie"), (6, b"another's"), (7, b"right"), (8, b"another's"))
+    ]
+    market.Answered = SimpleNamespace(range=lambda first, last: iter(answers))
+    assert ask_oracle(market, 1, b"", 1, 1, ME) == b"right"
+
+
 def test_ask_oracle__nobody_answers__gives_up_and_says_how_to_be_paid_back(clock):
     with pytest.raises(DeploymentError, match="nobody answered in time: .*--refund 7"):
         ask_oracle(Market(Status.OPEN), 1, b"", 1, 1, ME)
