@@ -27,16 +27,16 @@ def create_model(bench: Bench, programs: dict[str, Program]) -> int:
     return model_id
 
 
-def add_version(bench: Bench, model_id: int, program: Program) -> None:
-    version = register_version(bench, model_id, program)
+def add_version(bench: Bench, model_id: int, program: Program, cid: bytes = CID) -> None:
+    version = register_version(bench, model_id, program, cid)
     bench.vote(bench.system.model_registry, "set_alias", model_id, PRODUCTION, version)
 
 
-def register_version(bench: Bench, model_id: int, program: Program) -> int:
+def register_version(bench: Bench, model_id: int, program: Program, cid: bytes = CID) -> int:
     registry = bench.system.model_registry
     parent = registry.latest_version(model_id)
     bench.vote(
-        registry, "register_version", model_id, program.hash, CID, ROOT, ROOT, CID, parent, 0
+        registry, "register_version", model_id, program.hash, cid, ROOT, ROOT, CID, parent, 0
     )
     return int(parent + 1)
 

@@ -11,10 +11,15 @@ bar missed, it exits with 1.
 
 from __future__ import annotations
 
+import http.client
 import json
+import os
 import random
+import signal
+import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -23,12 +28,13 @@ from ape.api import AccountAPI, ReceiptAPI
 from coincurve import PrivateKey
 from rich.console import Console
 
+from cairn.cli.processes import Processes, free_port
+from cairn.cli.processes import Program as Process
 from cairn.domain.answers import AnswerRoot
+from cairn.domain.cid import cid_of
 from cairn.domain.programs import FeatureRule, Program, Tree, trees_program
 from cairn.domain.receipts import Receipt, SigningDomain, input_commitment, prediction_leaf
 from cairn.errors import CairnError
-from cairn.operator import Settings
-from cairn.operator._wiring import Parts, Running, connect_to_sign
 from scripts._bars import Bar, line, missed
 from scripts._bench import CID, ROOT, Bench
 from scripts._deployment import DeploymentError
@@ -45,6 +51,7 @@ WINDOW_S = 3_600
 TURN_S = 15
 N_ROOT = 256
 N_SETTLED = 32
+PATIENCE_S = 180
 BURNT = "0x000000000000000000000000000000000000dEaD"
 
 BARS: dict[str, Bar] = {
@@ -103,7 +110,7 @@ class Oracle:
         bench.stage.advance(1, "the founders' votes count from the next second")
         bench.vote(registry, "create_model", "oracle", bench.alliance.share_token, ROOT, CID)
         self.model_id = int(registry.n_models())
-        add_version(bench, self.model_id, program)
+        add_version(bench, self.model_id, program, cid_of(program.to_bytes()).binary)
         bench.vote(
             registry, "set_terms", self.model_id, PRICE_WEI, 3_000, 5_000, WINDOW_S, LOCK_WEI, 0
         )
@@ -257,66 +264,73 @@ def receipts(oracle: Oracle, challenger: AccountAPI) -> dict[str, float]:
     }
 
 
-class Shelf:
-    """The one file that the worker wants."""
-
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-
-    def fetch(self, cid: bytes) -> bytes:
-        return self.data
-
-    def add(self, data: bytes) -> bytes:
-        raise NotImplementedError("a worker that only answers adds nothing")
-
-
 def speed(oracle: Oracle) -> dict[str, float]:
-    """A worker in this process, its database on disk: from requests in blocks to their answers in one.
+    """`cairn operator run`, its database on disk: from requests in blocks to their answers in one.
 
     They name their operator, so that a root may have them at once; each program is run, and its
-    outcome compared with the Evaluator's, before the root is signed.
+    outcome compared with the Evaluator's, before the root is signed. The process sleeps while it is
+    asked, so that only its own work is counted.
     """
     stage, bench = oracle.stage, oracle.bench
     stage.deployed()
+    stage.store.add(oracle.program.to_bytes())
     oracle.ledger.deposit(value=N_ROOT * LOCK_WEI, sender=bench.operator)
-    settings = Settings(  # type: ignore[call-arg]
-        account=f"TEST::{OPERATOR_INDEX}",
-        database=f"sqlite:///{stage.var / 'speed.db'}",
-        rpc_url=stage.rpc_url,
-        deployment=stage.deployment,
-        models=(oracle.model_id,),
-        root_most=N_ROOT,
-        root_delay_s=0,
-        aggregate=False,
-        content_check_interval_s=0,
-    )
-    parts = Parts(open_content=lambda _: Shelf(oracle.program.to_bytes()))
-    running = Running(settings, parts, *connect_to_sign(settings))
-    try:
-        while running.worker.step():
-            pass
-        for _ in range(N_ROOT):
-            oracle.market.request(
-                oracle.model_id,
-                oracle.features,
-                PRICE_WEI,
-                stage.now() + 2 * WINDOW_S,
-                bench.operator,
-                value=PRICE_WEI,
-                sender=bench.buyer,
-            )
-        stage.advance(5, "all are in blocks")
+    port = free_port()
+    settings = {
+        "ACCOUNT": f"TEST::{OPERATOR_INDEX}",
+        "DATABASE": f"sqlite:///{stage.var / 'speed.db'}",
+        "MODELS": str(oracle.model_id),
+        "POLL_INTERVAL_S": "0.1",
+        "ROOT_MOST": str(N_ROOT),
+        "ROOT_DELAY_S": "0",
+        "AGGREGATE": "no",
+        "CONTENT_CHECK_INTERVAL_S": "0",
+        "HEALTH_PORT": str(port),
+    }
+    variables = {f"CAIRN_OPERATOR_{name}": value for name, value in settings.items()}
+    command = [sys.executable, "-m", "cairn", "operator", "run"]
+    operator = Process("operator", command, port, {**stage.environment(), **variables})
+    before_wei = oracle.ledger.locked_wei(bench.operator)
+    with Processes(stage.var / "speed") as processes:
+        pid = processes.start(operator)
+        wait_for(lambda: is_healthy(port), processes, "the operator is at work")
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            for _ in range(N_ROOT):
+                oracle.ask(bench.operator)
+            stage.advance(5, "all are in blocks")
+        finally:
+            os.kill(pid, signal.SIGCONT)
         began = time.perf_counter()
-        for _ in range(20):
-            running.worker.step()
-            if running.worker.counts()["requests"].get("rooted") == N_ROOT:
-                break
+
+        def is_done() -> bool:
+            locked_wei = oracle.ledger.locked_wei(bench.operator) - before_wei
+            return bool(locked_wei == N_ROOT * LOCK_WEI)
+
+        wait_for(is_done, processes, f"{N_ROOT} requests are answered")
         took_s = time.perf_counter() - began
-        if running.worker.counts()["requests"].get("rooted") != N_ROOT:
-            raise stage.failure(f"the worker did not answer: {running.worker.counts()}")
-    finally:
-        running.close()
     return {"requests_answered_per_s": round(N_ROOT / took_s)}
+
+
+def is_healthy(port: int) -> bool:
+    """Whether a worker has done a round of work."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", "/health")
+        return connection.getresponse().status == 200
+    except OSError:
+        return False
+    finally:
+        connection.close()
+
+
+def wait_for(condition: Callable[[], bool], processes: Processes, what: str) -> None:
+    give_up = time.monotonic() + PATIENCE_S
+    while not condition():
+        processes.check()
+        if time.monotonic() > give_up:
+            raise DeploymentError(f"waited {PATIENCE_S} s in vain until {what}")
+        time.sleep(0.02)
 
 
 def forest(oracle: Oracle, challenger: AccountAPI) -> dict[str, float]:
