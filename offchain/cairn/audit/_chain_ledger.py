@@ -18,11 +18,11 @@ from cairn.chain import (
     Device,
     Log,
     LogCursor,
+    MarketRequest,
     Model,
     Phase,
     Plan,
     Predicted,
-    Request,
     Requested,
     Reverted,
     Store,
@@ -66,7 +66,7 @@ class ChainLedger:
 
     # --- records -----------------------------------------------------------------------------
 
-    def request(self, request_id: int) -> Request:
+    def request(self, request_id: int) -> MarketRequest:
         return self._record(
             f"request {request_id}", lambda: self._system.market.get_request(request_id)
         )

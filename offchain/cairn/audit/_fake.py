@@ -13,11 +13,11 @@ from cairn.chain import (
     Batch,
     BatchAnchored,
     Device,
+    MarketRequest,
     Model,
     Phase,
     Plan,
     Predicted,
-    Request,
     Requested,
     Terms,
     Update,
@@ -38,7 +38,7 @@ class FakeLedger:
     time: int = 1_700_000_000
     judge: bytes = bytes(20)
     reserves: dict[str, tuple[int, int]] = field(default_factory=dict)
-    requests: dict[int, Request] = field(default_factory=dict)
+    requests: dict[int, MarketRequest] = field(default_factory=dict)
     requested_events: dict[int, Requested] = field(default_factory=dict)
     answered_events: dict[int, Answered] = field(default_factory=dict)
     predicted_events: dict[bytes, list[Predicted]] = field(default_factory=dict)
@@ -65,7 +65,7 @@ class FakeLedger:
         self._fail("reserve")
         return self.reserves.get(operator, (0, 0))
 
-    def request(self, request_id: int) -> Request:
+    def request(self, request_id: int) -> MarketRequest:
         return self._get("request", self.requests, request_id)
 
     def requested(self, request_id: int) -> Requested:

@@ -11,11 +11,11 @@ from cairn.chain import (
     Batch,
     BatchAnchored,
     Device,
+    MarketRequest,
     Model,
     Phase,
     Plan,
     Predicted,
-    Request,
     Requested,
     Terms,
     Update,
@@ -50,7 +50,7 @@ class Ledger(Protocol):
         """What stands behind an operator's receipts, wei, and after which time's."""
         ...
 
-    def request(self, request_id: int) -> Request: ...
+    def request(self, request_id: int) -> MarketRequest: ...
 
     def requested(self, request_id: int) -> Requested: ...
 

@@ -702,8 +702,8 @@ class InferenceMarket(Contract):
         t.Paid,
     )
 
-    def get_request(self, request_id: int) -> t.Request:
-        return self._struct(t.Request, "get_request", request_id)
+    def get_request(self, request_id: int) -> t.MarketRequest:
+        return self._struct(t.MarketRequest, "get_request", request_id)
 
     def n_requests(self) -> int:
         return int(self.read("n_requests"))

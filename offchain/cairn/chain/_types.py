@@ -202,7 +202,9 @@ class Quote:
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class MarketRequest:
+    """A prediction asked for on chain, as InferenceMarket keeps it."""
+
     requester: str
     terms_id: int
     deadline: int

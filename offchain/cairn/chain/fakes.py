@@ -447,7 +447,7 @@ class FakeMarket(FakeContract):
         evaluate: Callable[[bytes, bytes], bytes],
     ) -> None:
         super().__init__(chain, address)
-        self.requests: dict[int, t.Request] = {}
+        self.requests: dict[int, t.MarketRequest] = {}
         self.named: set[int] = set()
         self.answers: dict[int, list[bytes]] = {}
         self.roots: dict[bytes, tuple[AnswerRoot, t.Root]] = {}
@@ -464,7 +464,7 @@ class FakeMarket(FakeContract):
         }
 
     # what clients read
-    def get_request(self, request_id: int) -> t.Request:
+    def get_request(self, request_id: int) -> t.MarketRequest:
         return self.requests[request_id]
 
     def get_root(self, root_id: bytes) -> t.Root:
@@ -504,7 +504,7 @@ class FakeMarket(FakeContract):
         return self.call("request", terms_id, features, deadline, operator, callback)
 
     # what the contract does
-    def _at(self, request_id: int, status: t.Status, where: str) -> t.Request:
+    def _at(self, request_id: int, status: t.Status, where: str) -> t.MarketRequest:
         found = self.requests.get(request_id)
         if found is None or found.status != status:
             raise Reverted(f"{where}: not {status.name.lower()}")  # type: ignore[union-attr]
@@ -521,7 +521,7 @@ class FakeMarket(FakeContract):
         callback: str,
     ) -> None:
         request_id = len(self.requests) + 1
-        self.requests[request_id] = t.Request(
+        self.requests[request_id] = t.MarketRequest(
             requester=sender,
             terms_id=terms_id,
             deadline=deadline,

@@ -8,7 +8,7 @@ from typing import Any
 from cairn.chain import Head, Phase, Update, Version
 from cairn.domain.keccak import keccak256
 from cairn.errors import CairnError
-from cairn.operator._desk import Desk, key_of, say
+from cairn.operator._desk import WorkDesk, key_of, say
 from cairn.operator._fetches import Fetches, StillFetching
 from cairn.operator._jobs import WANTS_STAKE, RoundJob, rounds
 from cairn.operator._ports import AggregateRound, Content, OperatorError, VersionFile
@@ -20,7 +20,7 @@ _FILE_FETCHERS = 8
 class Aggregating:
     def __init__(
         self,
-        desk: Desk,
+        desk: WorkDesk,
         content: Content,
         aggregate_round: AggregateRound | None,
         *,

@@ -12,7 +12,7 @@ from sqlalchemy import func, select, update
 from cairn.chain import ZERO_ADDRESS, Head, NodeRefused, Reverted, Status, Terms, key_runs
 from cairn.domain.answers import MAX_OUTPUT_BYTES, TURN_S, AnswerRoot, most_leaves
 from cairn.domain.keccak import keccak256
-from cairn.operator._desk import Desk, key_of, say, todo
+from cairn.operator._desk import WorkDesk, key_of, say, todo
 from cairn.operator._jobs import (
     WANTS_STAKE,
     Job,
@@ -45,7 +45,7 @@ class _Candidate:
 
 
 class Answering:
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: WorkDesk) -> None:
         self._desk = desk
         self._published: set[bytes] = set()
         self._free_wei = 0

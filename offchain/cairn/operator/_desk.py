@@ -64,7 +64,7 @@ def key_of(what: str, which: int | str, attempt: int) -> str:
     return f"{what}:{which}" if attempt == 0 else f"{what}:{which}:{attempt}"
 
 
-class Desk:
+class WorkDesk:
     """What one step of the worker has at hand. `new_step` forgets what holds for a step only."""
 
     def __init__(

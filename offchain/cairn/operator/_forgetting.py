@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import delete, func, select
 
 from cairn.chain import Head
-from cairn.operator._desk import Desk, say
+from cairn.operator._desk import WorkDesk, say
 from cairn.operator._jobs import ENDED, Job, RootJob, leaves, requests, roots
 
 _STEPS_BETWEEN = 1_000
@@ -13,7 +13,7 @@ _MOST_AT_ONCE = 5_000
 _MOST_ROOTS_AT_ONCE = 100
 
 
-def forget(desk: Desk, head: Head) -> None:
+def forget(desk: WorkDesk, head: Head) -> None:
     """Now and then: forget requests that ended, or were left, long ago.
 
     None can be answered again for that: the market takes no answer after the deadline, which
@@ -37,7 +37,7 @@ def forget(desk: Desk, head: Head) -> None:
         say("forgot", requests=len(old))
 
 
-def _forget_roots(desk: Desk, before: int) -> None:
+def _forget_roots(desk: WorkDesk, before: int) -> None:
     """Roots whose window was over as long ago, settled or not: nothing can be done about them any more."""
     query = select(roots.c.id).where(
         roots.c.state.in_((RootJob.ENDED, RootJob.CHECKED)),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from cairn.chain import Aggregate, Call, Log, Phase, Plan, Request, Terms, Update, Version
+from cairn.chain import Aggregate, Call, Log, MarketRequest, Phase, Plan, Terms, Update, Version
 from cairn.domain.answers import AnswerRoot
 from cairn.errors import CairnError
 
@@ -90,7 +90,7 @@ class Decodes(Protocol):
 
 
 class Market(Decodes, Protocol):
-    def get_request(self, request_id: int) -> Request: ...
+    def get_request(self, request_id: int) -> MarketRequest: ...
 
     def answer(self, request_id: int, outputs: bytes) -> Call: ...
 

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from cairn.chain import Head, Reverted
-from cairn.operator._desk import Desk, key_of, say
+from cairn.operator._desk import WorkDesk, key_of, say
 from cairn.operator._jobs import Job, RootJob, change, requests, root_of, roots
 
 _SETTLED_A_STEP = 512
@@ -16,7 +16,7 @@ _BATCHES_A_STEP = 16
 
 
 class Settling:
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: WorkDesk) -> None:
         self._desk = desk
 
     def work(self, head: Head) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 
 from cairn.chain import Call, Head, Reverted, key_runs, offer
 from cairn.operator._budget import Budget, spent_on_challenges
-from cairn.operator._desk import Desk, key_of, say
+from cairn.operator._desk import WorkDesk, key_of, say
 from cairn.operator._jobs import (
     Job,
     Leaf,
@@ -29,7 +29,7 @@ _BOUNTY = "bounty"
 
 
 class Watching:
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: WorkDesk) -> None:
         self._desk = desk
         self._budget = Budget(desk.settings, desk.store)
 

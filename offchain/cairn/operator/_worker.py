@@ -15,7 +15,7 @@ from cairn.chain import Log, LogCursor, Node, NodeBehind, Outbox, Store, WrongNe
 from cairn.operator._aggregating import Aggregating
 from cairn.operator._answering import Answering
 from cairn.operator._binding import Origin, bind
-from cairn.operator._desk import Desk
+from cairn.operator._desk import WorkDesk
 from cairn.operator._forgetting import forget
 from cairn.operator._jobs import (
     CURSOR,
@@ -60,7 +60,7 @@ class Worker:
         self._node = node
         self._store = store
         self._outbox = outbox
-        self._desk = desk = Desk(settings, contracts, node, store, outbox, programs)
+        self._desk = desk = WorkDesk(settings, contracts, node, store, outbox, programs)
         self._noting = Noting(
             contracts, outbox.account, lambda terms_id: desk.terms_of(terms_id).window_s
         )

@@ -220,7 +220,7 @@ def _sell(world: World) -> None:
     ledger.terms_records[3] = chain.Terms(
         MODEL, version, program.hash, program.n_features, 10**17, 3000, 5000, 3600, 10**18
     )
-    ledger.requests[REQUEST] = chain.Request(
+    ledger.requests[REQUEST] = chain.MarketRequest(
         requester=BUYER,
         terms_id=3,
         deadline=START,

@@ -34,7 +34,7 @@ STRUCTS = {
     chain.Plan: ("TrainingRounds", "plan"),
     chain.Update: ("TrainingRounds", "update"),
     chain.Aggregate: ("TrainingRounds", "aggregate_of"),
-    chain.Request: ("InferenceMarket", "get_request"),
+    chain.MarketRequest: ("InferenceMarket", "get_request"),
     chain.Root: ("InferenceMarket", "get_root"),
 }
 EVENTS = {
