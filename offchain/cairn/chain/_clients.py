@@ -13,7 +13,7 @@ from cairn.chain._contract import Contract
 from cairn.chain._types import Call
 from cairn.domain.answers import AnswerRoot
 from cairn.domain.policy import Acceptance, Credential
-from cairn.domain.receipts import Receipt, Reserve
+from cairn.domain.receipts import Receipt
 from cairn.domain.rows import Losses, LossProof, RowProof, ValidationSet
 
 
@@ -538,10 +538,6 @@ class StakeLedger(Contract):
 
     def reserve_ready_at(self, operator: str) -> int:
         return int(self.read("reserve_ready_at", operator))
-
-    def reserve_of(self, operator: str) -> Reserve:
-        """What a client looks at before he trusts a receipt (`Receipt.check`)."""
-        return Reserve(self.reserve_wei(operator), self.reserve_since(operator))
 
     def reserve_since(self, operator: str) -> int:
         """The reserve stands behind receipts issued later than this, unix seconds."""

@@ -16,14 +16,10 @@ from coincurve import PrivateKey, PublicKey
 from cairn.domain._secp256k1 import address_of, is_low_s
 from cairn.domain.keccak import keccak256
 from cairn.domain.merkle import MerkleTree, leaf_hash, process_proof
-from cairn.errors import CairnError
 
 __all__ = [
-    "MOST_SKEW_S",
     "RECEIPT_LIFE_S",
     "Receipt",
-    "ReceiptError",
-    "Reserve",
     "SigningDomain",
     "input_commitment",
     "prediction_leaf",
@@ -33,8 +29,6 @@ __all__ = [
 
 RECEIPT_LIFE_S = 7 * 86_400
 """How long after its issue a receipt is judged, seconds."""
-MOST_SKEW_S = 60
-"""How far from the client's clock, either way, the time may be at which a receipt says it was issued."""
 
 _INPUT_DOMAIN = keccak256(b"cairn-input-v1")
 _DOMAIN_TYPE = keccak256(
@@ -84,18 +78,6 @@ class SigningDomain:
         )
 
 
-class ReceiptError(CairnError):
-    """Nothing that an operator would lose stands behind a receipt."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reserve:
-    """What stands behind an operator's receipts, as StakeLedger says when one is shown."""
-
-    amount_wei: int
-    since: int  # unix seconds
-
-
 @dataclass(frozen=True, slots=True)
 class Receipt:
     """The fields as ReceiptJudge takes them; `operator` is a 20-byte address."""
@@ -133,40 +115,6 @@ class Receipt:
     def is_signed(self, signature: bytes, domain: SigningDomain) -> bool:
         """Whether the operator that it names signed it."""
         return recover(self.digest(domain), signature) == self.operator
-
-    def check(
-        self,
-        signature: bytes,
-        domain: SigningDomain,
-        *,
-        reserve: Reserve,
-        least_wei: int,
-        now: int,
-    ) -> None:
-        """Before a client trusts it: what it says can be challenged, and would cost `least_wei` or more.
-
-        `now` is the client's clock, unix seconds. Raises `ReceiptError` for one that its operator
-        did not sign, that was not issued about now, or that his reserve does not stand behind.
-        """
-        if not self.is_signed(signature, domain):
-            raise ReceiptError(
-                "the operator that it names did not sign it for this judge and chain"
-            )
-        if abs(now - self.issued_at) > MOST_SKEW_S:
-            raise ReceiptError(
-                f"it says that it was issued at {self.issued_at}, and it is {now}: ask again, and "
-                "see whether this clock is right"
-            )
-        if self.issued_at <= reserve.since:
-            raise ReceiptError(
-                f"the operator's reserve stands behind what was issued after {reserve.since}, and "
-                f"this was at {self.issued_at}: ask again"
-            )
-        if reserve.amount_wei < least_wei:
-            raise ReceiptError(
-                f"a lie would cost the operator {reserve.amount_wei} wei, less than {least_wei}: "
-                "ask another one"
-            )
 
     def covers(self, leaf: bytes, proof: Iterable[bytes] = ()) -> bool:
         """Whether a prediction's leaf is one of its own."""

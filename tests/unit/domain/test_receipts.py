@@ -8,8 +8,6 @@ from coincurve import PrivateKey
 from cairn.domain._secp256k1 import address_of
 from cairn.domain.receipts import (
     Receipt,
-    ReceiptError,
-    Reserve,
     SigningDomain,
     input_commitment,
     prediction_leaf,
@@ -71,39 +69,3 @@ def test_receipt_tree__every_prediction__is_covered_and_no_other(count):
 def test_input_commitment__salt_of_other_length__is_refused():
     with pytest.raises(ValueError, match="give 32"):
         input_commitment(b"short", b"")
-
-
-NOW = RECEIPT.issued_at
-
-
-def check(*, signature=None, domain=DOMAIN, now=NOW, amount_wei=100, since=NOW - 1):
-    RECEIPT.check(
-        signature or RECEIPT.sign(KEY, DOMAIN),
-        domain,
-        reserve=Reserve(amount_wei, since),
-        least_wei=100,
-        now=now,
-    )
-
-
-@pytest.mark.parametrize("now", [NOW - 60, NOW, NOW + 60])
-def test_check__backed_and_of_now__passes(now):
-    check(now=now)
-
-
-@pytest.mark.parametrize(
-    ("wrong", "reason"),
-    [
-        ({"signature": bytes(65)}, "did not sign it"),
-        ({"domain": SigningDomain(1, DOMAIN.judge)}, "did not sign it"),
-        ({"now": NOW - 61}, "see whether this clock is right"),
-        ({"now": NOW + 61}, "see whether this clock is right"),
-        ({"since": NOW}, "stands behind what was issued after"),
-        ({"since": NOW + 5}, "stands behind what was issued after"),
-        ({"amount_wei": 99}, "less than 100: ask another"),
-        ({"amount_wei": 0, "since": 0}, "less than 100: ask another"),
-    ],
-)
-def test_check__not_backed__is_refused_with_the_reason(wrong, reason):
-    with pytest.raises(ReceiptError, match=reason):
-        check(**wrong)
