@@ -289,8 +289,8 @@ def is_serving(operator: address, model_id: uint256) -> bool:
 
 @view
 @external
-def turn_of(model_id: uint256, seed: uint256) -> address:
-    operator: address = serving_lists._drawn(model_id, seed)
+def turn_of(model_id: uint256, seed: uint256, asked_at: uint256) -> address:
+    operator: address = serving_lists._drawn(model_id, seed, asked_at)
     stake_wei: uint256 = self._stakes[operator] & UINT128
     if operator == empty(address) or stake_wei < serving_lists._min_stake_wei(model_id):
         return empty(address)

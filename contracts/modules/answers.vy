@@ -175,7 +175,7 @@ def _answer(request_id: uint256, asked: uint256, terms: IModelRegistry.Terms, ou
         named: address = convert(request_book._answered[request_id] & request_book.UINT160, address)
         assert named == msg.sender, "answer: another operator is named"
     elif block.timestamp <= request_book._made_at(asked) + request_book.TURN_S:
-        turn: address = staticcall request_book.LEDGER.turn_of(terms.model_id, request_id)
+        turn: address = request_book._drawn(request_id, asked, terms.model_id)
         assert turn in [msg.sender, empty(address)], "answer: it is another's turn"
 
     flags: uint256 = state & (request_book.NAMED | request_book.CALLED)

@@ -148,7 +148,7 @@ def turn_of(request_id: uint256) -> address:
     if block.timestamp > self._made_at(asked) + TURN_S:
         return empty(address)
     terms: IModelRegistry.Terms = self._terms(self._terms_id(asked))
-    return staticcall LEDGER.turn_of(terms.model_id, request_id)
+    return self._drawn(request_id, asked, terms.model_id)
 
 
 # --- internal: records ---
@@ -249,6 +249,16 @@ def _refundable_at(asked: uint256, terms: IModelRegistry.Terms) -> uint256:
 
 
 # --- internal: stake ---
+
+
+@view
+@internal
+def _drawn(request_id: uint256, asked: uint256, model_id: uint256) -> address:
+    """
+    @dev The features are a part of the seed: ids are counted, and nobody is to arrange for the next one.
+    """
+    seed: bytes32 = keccak256(abi_encode(request_id, self._features_hash[request_id]))
+    return staticcall LEDGER.turn_of(model_id, convert(seed, uint256), self._made_at(asked))
 
 
 @internal

@@ -35,6 +35,7 @@ from tests.unit.inference_market.conftest import (  # noqa: F401
     rich,
     second,
     serving,
+    two_in_turn,
     wrong,
 )
 from tests.unit.share_token.conftest import (  # noqa: F401

@@ -488,9 +488,10 @@ class StakeLedger(Contract):
     def is_serving(self, operator: str, model_id: int) -> bool:
         return bool(self.read("is_serving", operator, model_id))
 
-    def turn_of(self, model_id: int, seed: int) -> str:
-        """The operator on whom a seed falls; the zero address if there is none."""
-        return str(self.read("turn_of", model_id, seed))
+    def turn_of(self, model_id: int, seed: int, asked_at: int) -> str:
+        """The operator on whom a seed falls (`turn_seed`), the zero address if there is none, of
+        those who served the model when the minute of `asked_at`, in unix seconds, began."""
+        return str(self.read("turn_of", model_id, seed, asked_at))
 
     def free_wei(self, operator: str) -> int:
         """Stake that neither backs a statement nor unbonds."""

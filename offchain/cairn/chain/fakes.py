@@ -21,7 +21,7 @@ from hexbytes import HexBytes
 from cairn.chain import _types as t
 from cairn.chain._errors import NodeRefused, Reverted
 from cairn.chain._types import Call, Head, Log, Receipt
-from cairn.domain.answers import TURN_S, AnswerRoot
+from cairn.domain.answers import TURN_S, AnswerRoot, turn_seed
 
 GWEI = 10**9
 
@@ -369,7 +369,7 @@ class FakeLedger(FakeContract):
     def operators_of(self, model_id: int) -> list[str]:
         return sorted(operator for operator, served in self.serving if served == model_id)
 
-    def turn_of(self, model_id: int, seed: int) -> str:
+    def turn_of(self, model_id: int, seed: int, asked_at: int) -> str:
         return self.turns.get(seed, t.ZERO_ADDRESS)
 
     def bounty_wei(self, challenger: str) -> int:
@@ -548,7 +548,8 @@ class FakeMarket(FakeContract):
         if found.operator not in (t.ZERO_ADDRESS, sender):
             raise Reverted("answer: another operator is named")
         if found.operator == t.ZERO_ADDRESS and self.chain.timestamp <= found.made_at + TURN_S:
-            turn = self._parts.ledger.turn_of(terms.model_id, request_id)
+            seed = turn_seed(request_id, found.features_hash)
+            turn = self._parts.ledger.turn_of(terms.model_id, seed, found.made_at)
             if turn not in (sender, t.ZERO_ADDRESS):
                 raise Reverted("answer: it is another's turn")
         if not self._parts.ledger.is_serving(sender, terms.model_id):

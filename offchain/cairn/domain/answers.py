@@ -23,6 +23,7 @@ __all__ = [
     "AnswerRoot",
     "AnswerRootError",
     "most_leaves",
+    "turn_seed",
 ]
 
 GROUP = 16
@@ -45,6 +46,11 @@ class AnswerRootError(CairnError):
 def most_leaves(output_bytes: int) -> int:
     """How many answers of that length one root can hold."""
     return min(MAX_LEAVES, MAX_LEAVES_BYTES // (_ID_BYTES + output_bytes))
+
+
+def turn_seed(request_id: int, features_hash: bytes) -> int:
+    """What StakeLedger draws the operator from on whom a request's turn falls."""
+    return int.from_bytes(keccak256(request_id.to_bytes(32, "big") + features_hash), "big")
 
 
 @dataclass(frozen=True)

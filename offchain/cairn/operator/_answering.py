@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import func, select, update
 
 from cairn.chain import ZERO_ADDRESS, Head, NodeRefused, Reverted, Status, Terms, key_runs
-from cairn.domain.answers import MAX_OUTPUT_BYTES, TURN_S, AnswerRoot, most_leaves
+from cairn.domain.answers import MAX_OUTPUT_BYTES, TURN_S, AnswerRoot, most_leaves, turn_seed
 from cairn.domain.keccak import keccak256
 from cairn.operator._desk import WorkDesk, key_of, say, todo
 from cairn.operator._jobs import (
@@ -137,7 +137,8 @@ class Answering:
         desk = self._desk
         if row.named != ZERO_ADDRESS:
             return made_at
-        turn = desk.contracts.ledger.turn_of(row.model_id, row.request_id)
+        seed = turn_seed(row.request_id, keccak256(row.features))
+        turn = desk.contracts.ledger.turn_of(row.model_id, seed, made_at)
         if turn in (ZERO_ADDRESS, desk.account):
             return made_at
         others = [one for one in desk.operators_of(row.model_id) if one != turn]

@@ -9,6 +9,7 @@ PRICE = 10**18
 WINDOW_S = 3_600
 LOCK_WEI = 2 * 10**18
 TURN_S = 15
+EPOCH_S = 60
 ROOT_GRACE_S = 3_600
 ZERO = "0x0000000000000000000000000000000000000000"
 
@@ -83,6 +84,13 @@ def second(ledger, accounts, model_id):
     ledger.deposit(value=2 * LOCK_WEI, sender=account)
     ledger.opt_in(model_id, sender=account)
     return account
+
+
+@pytest.fixture
+def two_in_turn(serving, second, pass_time):
+    """Both operators, listed for long enough to have turns."""
+    pass_time(EPOCH_S)
+    return serving, second
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 import ape
 from eth_utils import keccak
 
+from cairn.domain.answers import turn_seed
 from tests.unit.inference_market.conftest import LOCK_WEI, PRICE, TURN_S, WINDOW_S, ZERO
 
 
@@ -58,11 +59,10 @@ def test_answer__another_operator_is_named__reverts(
 
 
 def test_answer__in_anothers_turn__waits_until_it_is_over(
-    market, model_id, serving, second, outputs, ask, requester, pass_time
+    market, two_in_turn, outputs, ask, pass_time
 ):
     [request_id] = ask(1)
-    turn = market.turn_of(request_id)
-    other = second if turn == serving else serving
+    [other] = [one for one in two_in_turn if one != market.turn_of(request_id)]
     with ape.reverts("answer: it is another's turn"):
         market.answer(request_id, outputs, sender=other)
     pass_time(TURN_S + 1)
@@ -71,26 +71,33 @@ def test_answer__in_anothers_turn__waits_until_it_is_over(
     assert market.get_request(request_id).operator == other
 
 
-def test_answer__in_the_callers_turn__is_taken_at_once(
-    market, serving, second, outputs, ask, accounts
-):
+def test_answer__in_the_callers_turn__is_taken_at_once(market, two_in_turn, outputs, ask, accounts):
     [request_id] = ask(1)
     market.answer(request_id, outputs, sender=accounts[market.turn_of(request_id)])
 
 
 def test_answer__turn_of_one_who_lost_his_stake__is_anyones(
-    market, serving, second, ledger, outputs, ask
+    market, two_in_turn, ledger, outputs, ask
 ):
     [request_id] = ask(1)
     turn = market.turn_of(request_id)
-    idle, other = (serving, second) if turn == serving else (second, serving)
+    idle, other = sorted(two_in_turn, key=lambda one: one != turn)
     ledger.begin_unbonding(ledger.free_wei(idle), sender=idle)
     assert market.turn_of(request_id) == ZERO
     market.answer(request_id, outputs, sender=other)
 
 
-def test_turn_of__many_requests__falls_on_each_operator(market, serving, second, ask):
-    assert {market.turn_of(one) for one in ask(12)} == {serving.address, second.address}
+def test_turn_of__many_requests__falls_on_each_operator(market, two_in_turn, ask):
+    assert {market.turn_of(one) for one in ask(12)} == {one.address for one in two_in_turn}
+
+
+def test_turn_of__any_request__is_what_the_client_computes(
+    market, two_in_turn, ledger, model_id, ask
+):
+    for one in ask(4):
+        asked = market.get_request(one)
+        seed = turn_seed(one, bytes(asked.features_hash))
+        assert market.turn_of(one) == ledger.turn_of(model_id, seed, asked.made_at)
 
 
 def test_turn_of__named_operator__is_his_to_the_end(

@@ -133,7 +133,7 @@ def test_step__reopened_after_the_deadline__is_left(world, start):
 
 def test_step__reopened__those_who_may_answer_step_in_one_after_another(world, start):
     request_id = world.ask()
-    world.ledger.turns[request_id] = world.rival.address
+    world.give_turn(request_id, world.rival.address)
     world.answer_as(world.rival, request_id, WRONG)
     operator = start(courtesy_s=40)
     world.chain.advance(300)

@@ -139,7 +139,7 @@ def test_step__stake_for_some__roots_those(world, start):
 
 def test_step__anothers_turn__is_left_to_him_for_a_while(world, start):
     request_id = world.ask()
-    world.ledger.turns[request_id] = world.rival.address
+    world.give_turn(request_id, world.rival.address)
     operator = start(courtesy_s=30)
     operator.step(2)
     assert world.market.answers == {}
@@ -158,7 +158,7 @@ def test_step__silent_turn__the_others_step_in_one_after_another(world, start):
     waited = set()
     for _ in range(12):
         request_id = world.ask()
-        world.ledger.turns[request_id] = third
+        world.give_turn(request_id, third)
     operator = start(courtesy_s=50)
     operator.step()
     with operator.store.read() as db:
@@ -169,7 +169,7 @@ def test_step__silent_turn__the_others_step_in_one_after_another(world, start):
 
 def test_step__our_turn__is_answered_in_it(world, start):
     request_id = world.ask()
-    world.ledger.turns[request_id] = world.signer.address
+    world.give_turn(request_id, world.signer.address)
     start().step()
     assert world.market.answers == {request_id: [RIGHT]}
 

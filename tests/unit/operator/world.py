@@ -22,7 +22,7 @@ from cairn.chain.fakes import (
     FakeRegistry,
     FakeRounds,
 )
-from cairn.domain.answers import AnswerRoot
+from cairn.domain.answers import AnswerRoot, turn_seed
 from cairn.domain.keccak import keccak256
 from cairn.operator import Contracts, Programs, Settings, Worker
 from cairn.operator.fakes import FakeContent, FakeProgram, fake_aggregate
@@ -85,6 +85,10 @@ class World:
 
     def answer_as(self, signer: LocalSigner, request_id: int, outputs: bytes) -> None:
         self.chain.act(signer.address, self.market.answer(request_id, outputs))
+
+    def give_turn(self, request_id: int, operator: str) -> None:
+        seed = turn_seed(request_id, self.market.requests[request_id].features_hash)
+        self.ledger.turns[seed] = operator
 
     def status(self, request_id: int) -> Status:
         return self.market.requests[request_id].status

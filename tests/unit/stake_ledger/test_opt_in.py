@@ -1,6 +1,7 @@
 import ape
 
 MODEL_ID = 7
+EPOCH_S = 60
 
 
 def test_opt_in__operator__serves_that_model_only(ledger, staked, stranger):
@@ -38,7 +39,7 @@ def test_opt_in__without_the_least_stake__is_refused(ledger, stranger, refused_t
         ledger.opt_in(MODEL_ID, sender=stranger)
 
 
-def test_serving__after_some_left__has_the_others_once(ledger, accounts):
+def test_serving__after_some_left__has_the_others_once(ledger, accounts, pass_time, chain):
     operators = accounts[10:15]
     for one in operators:
         ledger.deposit(value=10**18, sender=one)
@@ -51,13 +52,15 @@ def test_serving__after_some_left__has_the_others_once(ledger, accounts):
     assert set(ledger.serving(MODEL_ID, 0, 100)) == left
     assert ledger.serving(MODEL_ID, 2, 5) == ledger.serving(MODEL_ID, 0, 3)[2:]
     assert ledger.serving(MODEL_ID, 3, 5) == []
-    assert {ledger.turn_of(MODEL_ID, seed) for seed in range(24)} == left
+    pass_time(EPOCH_S)
+    now = chain.blocks.head.timestamp
+    assert {ledger.turn_of(MODEL_ID, seed, now) for seed in range(24)} == left
     ledger.opt_in(MODEL_ID, sender=operators[1])
     assert ledger.n_serving(MODEL_ID) == 4
 
 
 def test_turn_of__nobody_serves__is_nobody(ledger):
-    assert int(ledger.turn_of(MODEL_ID, 1), 16) == 0
+    assert int(ledger.turn_of(MODEL_ID, 1, 1_800_000_000), 16) == 0
 
 
 def test_lock_serving__stranger__reverts(ledger, staked, refused_to_outsiders):
