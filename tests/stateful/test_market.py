@@ -14,6 +14,7 @@ from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
     invariant,
+    multiple,
     precondition,
     rule,
 )
@@ -163,10 +164,13 @@ class Market(RuleBasedStateMachine):
         named = ZERO if names is None else self.operators[names]
         packed = pack_features(features)
         price = self._terms().price
-        request_id = self.market.request(
-            self.model_id, packed, price, boa.env.timestamp + life_s, named,
-            value=price + excess, sender=self.requesters[who],
-        )  # fmt: skip
+        call = (self.model_id, packed, price, boa.env.timestamp + life_s, named)
+        paid = {"value": price + excess, "sender": self.requesters[who]}
+        if named != ZERO and not self.ledger.is_serving(named, self.model_id):
+            with boa.reverts("request: operator does not serve it"):
+                self.market.request(*call, **paid)
+            return multiple()
+        request_id = self.market.request(*call, **paid)
         self.paid_in += price + excess
         self.asked[request_id] = {
             "terms_id": self.registry.current_terms(self.model_id),
