@@ -2,8 +2,8 @@
 
     python tools/test.py [paths and options of pytest]
 
-Two lanes are the halves of the tests that use Ape's chain; the others are those that start processes, and
-the rest, which alone compiles for titanoboa: see tests/plugins/requires.py.
+Two lanes are the halves of the tests that use Ape's chain; the others are those that start processes, those
+that compile for titanoboa, and the units: see tests/plugins/requires.py.
 """
 
 import json
@@ -19,14 +19,15 @@ from _common import LOGS, ROOT, VENV, environment, run_tool, say
 
 NO_TESTS = 5  # pytest's exit code for an empty lane
 BIN = VENV / "bin"
-# What runs, and how its lane is called. Ape starts its chain even for a test that wants none, so two lanes
-# leave its plugin out.
+# What runs, and how its lane is called. Ape starts its chain even for a test that wants none, so the other
+# lanes leave its plugin out.
 WITHOUT_APE = [BIN / "python", "-m", "pytest", "-p", "no:ape_test"]
 LANES = {
     "chain 1": [BIN / "ape", "test", "--lane", "chain", "--half", "1"],
     "chain 2": [BIN / "ape", "test", "--lane", "chain", "--half", "2"],
     "processes": [*WITHOUT_APE, "--lane", "processes"],
-    "plain": [*WITHOUT_APE, "--lane", "plain"],
+    "titanoboa": [*WITHOUT_APE, "--lane", "titanoboa"],
+    "units": [*WITHOUT_APE, "--lane", "units"],
 }
 # The lane that is heard while it runs.
 LOUD = "chain 1"

@@ -18,7 +18,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
@@ -323,9 +323,7 @@ def test_oracle__one_lies_and_all_are_killed__every_lie_is_slashed_and_the_books
     dice = random.Random(SEED)
     system = shop.system
     first_block = system.node.head().number + 1
-    burnt_before = system.node.balance_wei(BURNT)
-    stakes = {index: system.stakes.stake_wei(shop.signer(index).address) for index in OPERATORS}
-    in_ledger = system.node.balance_wei(system.stakes.address)
+    before = Holdings.of(shop)
     in_market = system.node.balance_wei(shop.market.address)
     owed_before = owed(shop)
     crowd = Crowd(shop, dice)
@@ -363,8 +361,8 @@ def test_oracle__one_lies_and_all_are_killed__every_lie_is_slashed_and_the_books
 
     def all_ended() -> bool:
         books = read_books(shop, first_block)
-        locked = sum(system.stakes.locked_wei(shop.signer(one).address) for one in OPERATORS)
-        return len(books.ends) == REQUESTS and books.roots == books.roots_settled and not locked
+        is_free = Holdings.of(shop).locked == before.locked
+        return len(books.ends) == REQUESTS and books.roots == books.roots_settled and is_free
 
     wait(node, operators, all_judged)
     took_s = time.monotonic() - began
@@ -375,7 +373,7 @@ def test_oracle__one_lies_and_all_are_killed__every_lie_is_slashed_and_the_books
     books = read_books(shop, first_block)
     liar = shop.signer(LIAR).address
     check_statements(books, liar)
-    check_stakes(shop, books, stakes, in_ledger, burnt_before)
+    check_stakes(shop, books, before)
     check_money(shop, books, owed_before, in_market)
     lives = sum(one.lives for one in operators.values())
     print(
@@ -399,25 +397,45 @@ def check_statements(books: Books, liar: str) -> None:
     assert books.roots > 0 and len({operator for operator, _, _ in books.answers}) == 3
 
 
-def check_stakes(
-    shop: Oracle, books: Books, stakes: dict[int, int], in_ledger: int, burnt_before: int
-) -> None:
-    ledger, node = shop.system.stakes, shop.system.node
-    for index in OPERATORS:
-        address = shop.signer(index).address
-        lost = COIN * books.slashed[address]
-        assert ledger.stake_wei(address) == stakes[index] - lost
-        assert ledger.locked_wei(address) == 0
+@dataclass(frozen=True)
+class Holdings:
+    """What lies where, wei. Tests before this one, on the same chain, left answers that nobody settles
+    here, and bounties.
+    """
+
+    stakes: dict[str, int]
+    locked: dict[str, int]
+    bounties: int
+    unburnt: int
+    burnt: int
+    ledger: int
+
+    @classmethod
+    def of(cls, shop: Oracle) -> Self:
+        ledger, node = shop.system.stakes, shop.system.node
+        people = [shop.signer(index).address for index in OPERATORS]
+        return cls(
+            stakes={one: ledger.stake_wei(one) for one in people},
+            locked={one: ledger.locked_wei(one) for one in people},
+            bounties=sum(ledger.bounty_wei(one) for one in people),
+            unburnt=sum(int(ledger.read("unburnt_wei", one)) for one in people),
+            burnt=node.balance_wei(BURNT),
+            ledger=node.balance_wei(ledger.address),
+        )
+
+
+def check_stakes(shop: Oracle, books: Books, before: Holdings) -> None:
+    after = Holdings.of(shop)
+    assert after.locked == before.locked
+    for operator, stake_wei in before.stakes.items():
+        assert after.stakes[operator] == stake_wei - COIN * books.slashed[operator]
     not_bounty = books.slashed_wei - books.bounty_wei
     assert books.slashed_wei == COIN * len(books.proved) and not_bounty >= books.bounty_wei
     # It is burnt as the bounties are withdrawn.
-    people = [shop.signer(index).address for index in OPERATORS]
-    burnt = not_bounty - sum(int(ledger.read("unburnt_wei", one)) for one in people)
-    assert node.balance_wei(BURNT) == burnt_before + burnt
-    held = node.balance_wei(ledger.address)
-    assert held == in_ledger - burnt - books.withdrawn_wei
-    bounties = sum(ledger.bounty_wei(shop.signer(one).address) for one in OPERATORS)
-    assert bounties == books.bounty_wei - books.withdrawn_wei
+    burnt = after.burnt - before.burnt
+    assert burnt == not_bounty - (after.unburnt - before.unburnt)
+    assert after.ledger == before.ledger - burnt - books.withdrawn_wei
+    assert after.bounties - before.bounties == books.bounty_wei - books.withdrawn_wei
 
 
 def owed(shop: Oracle) -> dict[str, int]:

@@ -3,8 +3,9 @@
 `@pytest.mark.requires("kubo")` leaves a test out where Kubo is missing, and the summary names it and how to
 have it: nothing is skipped in silence. With REQUIRE_ALL=1 in the environment such a test fails instead.
 
-`--lane chain` runs the tests that use Ape's chain, `--lane processes` those of tests/integration, which
-start Cairn's own processes, `--lane plain` all others; `--half 1` or `--half 2` a half of a lane's files.
+`--lane chain` runs the tests that use Ape's chain; of the others `--lane processes` those of
+tests/integration, which start Cairn's own processes, `--lane units` those of tests/unit, and
+`--lane titanoboa` the rest, which compile for it; `--half 1` or `--half 2` a half of a lane's files.
 Without them, all run.
 """
 
@@ -22,7 +23,7 @@ import pytest
 TESTS = Path(__file__).resolve().parents[1]
 TOOLS = TESTS.parent / ".tools"
 LOCAL_TOOLS = TOOLS / "bin"
-INTEGRATION = TESTS / "integration"
+BY_TITANOBOA = ("attacks", "differential", "stateful")
 # Ape's fixtures: whoever asks for one wants its chain.
 APE_FIXTURES = {"accounts", "chain", "networks", "project", "provider", "compilers"}
 
@@ -64,7 +65,9 @@ LEFT_OUT = pytest.StashKey[dict[str, list[str]]]()
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("cairn")
     group.addoption(
-        "--lane", choices=("chain", "processes", "plain"), help="only the tests of one lane"
+        "--lane",
+        choices=("chain", "processes", "units", "titanoboa"),
+        help="only the tests of one lane",
     )
     group.addoption("--half", choices=("1", "2"), help="only one half of the lane's files")
     group.addoption(
@@ -115,7 +118,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def lane_of(item: pytest.Item) -> str:
     if APE_FIXTURES & set(getattr(item, "fixturenames", ())):
         return "chain"
-    return "processes" if INTEGRATION in item.path.parents else "plain"
+    if TESTS / "integration" in item.path.parents:
+        return "processes"
+    return "titanoboa" if {TESTS / one for one in BY_TITANOBOA} & {*item.path.parents} else "units"
 
 
 def halves(items: list[pytest.Item]) -> tuple[list[pytest.Item], list[pytest.Item]]:

@@ -25,6 +25,7 @@ SYNTHETIC = "synthetic"
 FEDERATED = "federated-learning"
 
 MAX_CARD_BYTES = 262_144
+MAX_BRACKETS = 1_000
 """Of a card that is read."""
 
 _METRICS = {"accuracy": ("accuracy", "Accuracy"), "R2": ("r_squared", "R2")}
@@ -117,6 +118,9 @@ def read_card(data: bytes) -> tuple[dict[str, Any], str]:
     head, found, rest = text.removeprefix("---\n").partition("\n---\n")
     if not text.startswith("---\n") or not found:
         raise CardError("not a card: it does not begin with YAML between two lines of ---")
+    # Checked first: PyYAML's scanner takes a minute for ten thousand of them.
+    if head.count("[") + head.count("{") > MAX_BRACKETS:
+        raise CardError(f"not a card: its front matter opens more than {MAX_BRACKETS} brackets")
     try:
         front = yaml.load(head, Loader=_FrontLoader)
     # PyYAML's own constructors raise all of these for scalars that are not what they say.

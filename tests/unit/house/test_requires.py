@@ -68,7 +68,7 @@ def test_requires__unknown_name__is_an_error(inner, pytester):
     result.stderr.fnmatch_lines(["*requires fins: add it to NEEDS*"])
 
 
-@pytest.mark.parametrize(("lane", "test"), [("chain", "test_mine"), ("plain", "test_walk")])
+@pytest.mark.parametrize(("lane", "test"), [("chain", "test_mine"), ("units", "test_walk")])
 def test_lane__chosen__runs_its_tests_only(inner, lane, test):
     result = inner("--lane", lane, "-v")
     result.stdout.fnmatch_lines([f"*::{test} PASSED*"])

@@ -147,21 +147,16 @@ def test_step__reopened__those_who_may_answer_step_in_one_after_another(world, s
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("auto_mine", [True, False], ids=["mined-at-once", "mined-later"])
-def test_killed_at_each_boundary__a_reopened_request_is_paid_for_once(tmp_path, auto_mine):
+def test_killed_at_each_boundary__a_reopened_request_is_paid_for_once(tmp_path):
     def tell(world):
         def ask():
             world.ask_many(2)
             world.chain.advance(TURN_S + 1)
 
-        world.chain.auto_mine = auto_mine
         return [
             (ask, 2),
-            (world.chain.mine, 2),
             (lambda: world.answer_as(world.rival, 1, WRONG), 2),
-            (world.chain.mine, 2),
             (lambda: world.chain.advance(WINDOW_S + 1), 3),
-            (world.chain.mine, 2),
         ]
 
     def check(world):
